@@ -1,0 +1,1 @@
+"""Chargehand: digital employees that a company can trust with its real systems."""

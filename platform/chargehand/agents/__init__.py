@@ -1,0 +1,1 @@
+"""Declare an agent; run plain LangGraph with durable leaves."""

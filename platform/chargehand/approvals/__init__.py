@@ -1,0 +1,1 @@
+"""Approvals: ask people, count verdicts, grant once, expire."""

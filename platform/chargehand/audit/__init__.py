@@ -1,0 +1,1 @@
+"""The action log: records, Merkle tree, checkpoints, proofs, verifier, queries and export."""

@@ -1,0 +1,1 @@
+"""Connectors: declare tools, register and pin them, speak MCP. Only `gateway` opens a connector session."""

@@ -1,0 +1,209 @@
+"""One database, durable group commit, snapshot reads. SQLite or PostgreSQL.
+
+The Database owns one writer thread and the engine; slices own their tables and queries. A *unit* is a function of a
+`Transaction`: it only talks to the database and returns quickly. While one commit is being synced, the units that
+arrive meanwhile wait and share the next one, each in its own savepoint, so that a unit which raises undoes only itself.
+
+What many units append to (the action log) is deferred and flushed once a batch, just before the commit.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Engine, event
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlmodel import SQLModel, create_engine
+
+from chargehand.errors import DatabaseUnavailable
+
+T = TypeVar("T")
+Flush = Callable[[Connection, list[Any]], None]
+
+MAX_BATCH = 512
+SQLITE_BUSY_SECONDS = 15
+_SNAPSHOT = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+
+
+@dataclass(slots=True)
+class Transaction:
+    """What a unit sees: the connection, and the list of what is flushed once before the commit."""
+
+    connection: Connection
+    deferred: list[tuple[Flush, Any]] = field(default_factory=list[tuple[Flush, Any]])
+
+    def defer(self, flush: Flush, item: Any) -> None:
+        """Have `flush(connection, items)` called once for the batch, with the items of all units that succeeded."""
+        self.deferred.append((flush, item))
+
+
+@dataclass(slots=True)
+class _Work:
+    unit: Callable[[Transaction], Any]
+    done: Future[Any]
+
+
+class Database:
+    """Reads and durable writes. Safe to use from any thread or event loop; `close` when done."""
+
+    def __init__(self, url: str, *, pool_size: int = 8) -> None:
+        self.url = url
+        self.is_sqlite = url.startswith("sqlite")
+        self.engine: Engine = _sqlite_engine(url) if self.is_sqlite else _postgres_engine(url, pool_size)
+        self._queue: SimpleQueue[_Work | None] = SimpleQueue()
+        self._closed = False
+        self._writer = threading.Thread(target=self._run, name="chargehand-writer", daemon=True)
+        self._writer.start()
+
+    def create_schema(self) -> None:
+        """Create every table that is imported, for tests; an installation migrates instead."""
+        SQLModel.metadata.create_all(self.engine)
+
+    async def write(self, unit: Callable[[Transaction], T]) -> T:
+        """Run `unit` and return its result once it is on disk.
+
+        Raises:
+            DatabaseUnavailable: the commit failed, or its fate is unknown: repeat a unit that is idempotent.
+            Whatever the unit raises; then nothing of it was written.
+        """
+        return await asyncio.wrap_future(self._submit(unit))
+
+    def write_now(self, unit: Callable[[Transaction], T]) -> T:
+        """`write`, for callers without an event loop."""
+        return self._submit(unit).result()
+
+    async def read(self, query: Callable[[Connection], T]) -> T:
+        """Run `query` on a snapshot, off the event loop."""
+        return await asyncio.to_thread(self.read_now, query)
+
+    def read_now(self, query: Callable[[Connection], T]) -> T:
+        """`read`, for callers without an event loop. Raises DatabaseUnavailable."""
+        try:
+            with self.engine.connect() as connection:
+                connection.exec_driver_sql("BEGIN" if self.is_sqlite else _SNAPSHOT)
+                try:
+                    return query(connection)
+                finally:
+                    connection.exec_driver_sql("ROLLBACK")
+        except (OperationalError, DBAPIError) as error:
+            raise DatabaseUnavailable(f"The database could not be read: {error.orig}.") from error
+
+    def close(self) -> None:
+        """Finish the queued units and let go of the connections."""
+        if not self._closed:
+            self._closed = True
+            self._queue.put(None)
+            self._writer.join()
+            self.engine.dispose()
+
+    def _submit(self, unit: Callable[[Transaction], T]) -> Future[T]:
+        if self._closed:
+            raise DatabaseUnavailable("The database is closed.")
+        work = _Work(unit, Future())
+        self._queue.put(work)
+        return work.done
+
+    def _run(self) -> None:
+        while True:
+            first = self._queue.get()
+            if first is None:
+                return
+            batch, more = [first], True
+            while more and len(batch) < MAX_BATCH:
+                try:
+                    work = self._queue.get_nowait()
+                except Empty:
+                    break
+                if work is None:
+                    more = False
+                else:
+                    batch.append(work)
+            self._commit(batch)
+            if not more:
+                return
+
+    def _commit(self, batch: list[_Work]) -> None:
+        results: list[tuple[_Work, Any, Exception | None]] = []
+        committing = False
+        try:
+            with self.engine.connect() as connection:
+                try:
+                    connection.exec_driver_sql("BEGIN IMMEDIATE" if self.is_sqlite else "BEGIN")
+                    flushes: dict[Flush, list[Any]] = {}
+                    results = [self._apply(connection, work, flushes) for work in batch]
+                    for flush, items in flushes.items():
+                        flush(connection, items)
+                    committing = True
+                    connection.exec_driver_sql("COMMIT")
+                except Exception:
+                    connection.invalidate()  # never hand an open or broken transaction back to the pool
+                    raise
+        except Exception as error:  # the batch is lost whole: every caller must hear of it
+            # Before COMMIT was sent nothing can have been kept, so the units may be tried one by one: one unit's lock
+            # or constraint must not fail the others. After it, their fate is unknown and only the callers may repeat.
+            if len(batch) > 1 and not committing:
+                for work in batch:
+                    self._commit([work])
+                return
+            if isinstance(error, DBAPIError):
+                error = DatabaseUnavailable(f"The database could not be written: {error.orig}.")
+            for work in batch:
+                work.done.set_exception(error)
+            return
+        for work, result, failure in results:
+            if failure is None:
+                work.done.set_result(result)
+            else:
+                work.done.set_exception(failure)
+
+    @staticmethod
+    def _apply(
+        connection: Connection, work: _Work, flushes: dict[Flush, list[Any]]
+    ) -> tuple[_Work, Any, Exception | None]:
+        transaction = Transaction(connection)
+        connection.exec_driver_sql("SAVEPOINT unit")
+        try:
+            result = work.unit(transaction)
+        except Exception as error:
+            if isinstance(error, DBAPIError) and error.connection_invalidated:
+                raise
+            connection.exec_driver_sql("ROLLBACK TO SAVEPOINT unit")
+            return work, None, error
+        connection.exec_driver_sql("RELEASE SAVEPOINT unit")
+        for flush, item in transaction.deferred:
+            flushes.setdefault(flush, []).append(item)
+        return work, result, None
+
+
+def _sqlite_engine(url: str) -> Engine:
+    path = url.removeprefix("sqlite:///")
+    if path and path != url:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+    # Autocommit in the driver: BEGIN IMMEDIATE and COMMIT are ours, so that a writer never upgrades a read lock.
+    engine = create_engine(url, connect_args={"check_same_thread": False, "isolation_level": None}, pool_size=8)
+
+    def prepare(connection: Any, _record: object) -> None:
+        cursor = connection.cursor()
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            f"busy_timeout={SQLITE_BUSY_SECONDS * 1000}",
+            "foreign_keys=ON",
+        ):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    event.listen(engine, "connect", prepare)
+    return engine
+
+
+def _postgres_engine(url: str, pool_size: int) -> Engine:
+    # Autocommit in the driver here too: one spelling of BEGIN and COMMIT for both databases.
+    return create_engine(url, pool_size=pool_size, isolation_level="AUTOCOMMIT", pool_pre_ping=True)

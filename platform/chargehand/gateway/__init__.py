@@ -1,0 +1,1 @@
+"""The only path a tool call takes, one file a stage."""

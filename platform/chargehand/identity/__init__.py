@@ -1,0 +1,1 @@
+"""Who acts: tenants, principals, sign-in and tokens. Roles are policy's (see `policy`)."""

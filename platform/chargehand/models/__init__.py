@@ -1,0 +1,1 @@
+"""The model matrix: tiers, routing, prices, budgets."""

@@ -1,0 +1,1 @@
+"""Policy: a request in, a Decision with reasons out. Absence denies."""

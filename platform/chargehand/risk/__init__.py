@@ -1,0 +1,1 @@
+"""Detectors over the action log, alerts, freeze and kill."""

@@ -1,0 +1,1 @@
+"""The Temporal workflow and activities: start, stop, follow, replay, version."""

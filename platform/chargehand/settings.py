@@ -1,0 +1,68 @@
+"""Configuration: the environment, prefix `CHARGEHAND_`, and nothing else.
+
+Every field is documented in docs/reference/settings.md; a test fails for one that is not.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from chargehand.errors import BadSettings
+
+
+class Settings(BaseSettings):
+    """What a process needs to know about its surroundings."""
+
+    model_config = SettingsConfigDict(env_prefix="CHARGEHAND_", extra="ignore", frozen=True)
+
+    state_dir: Path = Field(Path(".chargehand"), description="Where the embedded default keeps its state.")
+    policies_dir: Path | None = Field(
+        None, description="The policies folder; default: ./policies, else the installed one."
+    )
+    database_url: str | None = Field(None, description="SQLAlchemy URL; default: SQLite in the state folder.")
+    tenant: str = Field("demo", description="The tenant that the embedded default serves.")
+
+    api_host: str = Field("127.0.0.1", description="Address the API listens on.")
+    api_port: int = Field(8710, ge=1, le=65535, description="Port of API and console.")
+    temporal_address: str = Field("127.0.0.1:8715", description="host:port of Temporal's frontend.")
+    temporal_namespace: str = Field("default", description="Temporal namespace.")
+    tryton_port: int = Field(8711, ge=1, le=65535, description="Port of the demo ERP (Tryton).")
+    carrier_port: int = Field(8712, ge=1, le=65535, description="Port of the demo carrier.")
+    smtp_port: int = Field(8713, ge=1, le=65535, description="Port of the demo mail server (SMTP).")
+    mailbox_port: int = Field(8714, ge=1, le=65535, description="Port on which the demo mailbox is read (HTTP).")
+
+    model_base_url: str | None = Field(None, description="An OpenAI-compatible endpoint; none: no language model.")
+    model_name: str | None = Field(None, description="Model to ask for at that endpoint.")
+    model_api_key: SecretStr | None = Field(None, description="Key for that endpoint.")
+
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Log level.")
+
+    @property
+    def database(self) -> str:
+        """The database URL in force."""
+        return self.database_url or f"sqlite:///{(self.state_dir / 'chargehand.db').resolve()}"
+
+
+@lru_cache(maxsize=1)
+def settings() -> Settings:
+    """The process's settings, read once.
+
+    Raises:
+        BadSettings: a variable has a value that can't be used; names the variable.
+    """
+    return load()
+
+
+def load() -> Settings:
+    """Read the environment now. Raises BadSettings as `settings` does."""
+    try:
+        return Settings()  # pyright: ignore[reportCallIssue]  # fields come from the environment
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = "CHARGEHAND_" + "_".join(str(part) for part in first["loc"]).upper()
+        raise BadSettings(first["msg"], field=name, value=first.get("input"), way_out="Change or unset it.") from None

@@ -1,0 +1,1 @@
+"""What authors import to test agents, policies and connectors."""

@@ -1,0 +1,1 @@
+"""Reference agents that customers copy, one folder an agent."""
