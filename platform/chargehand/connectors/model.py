@@ -1,7 +1,7 @@
 """Tools and connectors as their authors declare them: import-light, no MCP, usable inside a workflow.
 
-    @tool(effect="write", delivery="keyed", says="Refund {amount} for order {order}")
-    async def create_credit_note(order: str, amount: Decimal, reason: str) -> CreditNote: ...
+    @tool(effect="write", delivery="keyed", says="Refund {amount:money currency} for order {order}")
+    async def create_credit_note(order: str, amount: Amount, currency: Currency, reason: str) -> CreditNote: ...
 
 The function's signature is the contract (schemas are derived from it); its body is never run. The connector's server
 binds an implementation to it, and an agent's author calls it by it, checked by the type checker.
@@ -13,6 +13,10 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, ParamSpec, TypeVar
 
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from chargehand.errors import BadInput
+from chargehand.outcome import Failure
 from chargehand.policy.model import Effect
 
 P = ParamSpec("P")
@@ -36,6 +40,9 @@ class Tool(Generic[P, R]):
     says: str = ""
     lookup: str = ""
     compensated_by: str = ""
+    says_zh: str = ""
+    input_type: type[BaseModel] | None = None
+    """The parameters as a pydantic model; `tool` makes it."""
 
     @property
     def connector(self) -> str:
@@ -45,10 +52,51 @@ class Tool(Generic[P, R]):
     def operation(self) -> str:
         return self.name.partition(".")[2]
 
+    def encode(self, *args: P.args, **kwargs: P.kwargs) -> dict[str, Any]:
+        """The arguments as plain JSON: Decimals and dates as strings, defaults filled in.
+
+        Raises:
+            BadInput: an argument is missing, unknown or of the wrong kind; names it.
+        """
+        if self.input_type is None:
+            raise BadInput(f"{self.name} was not declared with @tool.")
+        named = dict(zip(self.input_type.model_fields, args, strict=False))
+        if len(args) > len(self.input_type.model_fields) or named.keys() & kwargs.keys():
+            raise BadInput(f"{self.name} was given too many arguments, or one of them twice.")
+        return self.parse({**named, **kwargs}).model_dump(mode="json")
+
+    def parse(self, arguments: Mapping[str, Any]) -> BaseModel:
+        """Arguments, as JSON or Python values, as an instance of `input_type`. Raises BadInput as `encode` does."""
+        if self.input_type is None:
+            raise BadInput(f"{self.name} was not declared with @tool.")
+        try:
+            return self.input_type.model_validate(dict(arguments))
+        except ValidationError as error:
+            first = error.errors()[0]
+            path = ".".join(("arguments", *(str(part) for part in first["loc"])))
+            raise BadInput(f"{first['msg']} (tool {self.name}).", field=path, value=first.get("input")) from None
+
+    def decode(self, value: Any) -> R:
+        """A result as plain JSON, as the declared result type.
+
+        Raises:
+            BadInput: it is not what the tool declares to return.
+        """
+        try:
+            result: R = TypeAdapter(self.result_type).validate_python(value)
+        except ValidationError as error:
+            first = error.errors()[0]
+            path = ".".join(("result", *(str(part) for part in first["loc"])))
+            raise BadInput(f"{first['msg']} (tool {self.name}).", field=path, value=first.get("input")) from None
+        return result
+
 
 @dataclass(frozen=True)
 class Connector:
-    """One system behind one MCP server. `module` runs alone: `python -m <module> [--transport streamable-http]`."""
+    """One system behind one MCP server. `module` runs alone: `python -m <module> [--transport streamable-http]`.
+
+    `command` (with `{python}` for our interpreter) or `url` take the place of `module` for servers that are not ours.
+    """
 
     name: str
     title: str
@@ -56,6 +104,11 @@ class Connector:
     tools: tuple[Tool[..., Any], ...]
     environment: tuple[str, ...] = field(default=())
     """Variables its process is given, and no others: where its credentials are."""
+    command: tuple[str, ...] = ()
+    url: str = ""
+    token_variable: str = ""
+    """The variable that holds the bearer token for `url`; empty: none is sent."""
+    description: str = ""
 
 
 @dataclass(frozen=True)
@@ -69,3 +122,19 @@ class Pin:
     definition: Mapping[str, Any]
     lookup: str = ""
     says: str = ""
+    says_zh: str = ""
+    compensated_by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolResult:
+    """A clear answer of a connector: exactly one of `value` and `failure` is set. `size` is the answer's, in bytes."""
+
+    tool: str
+    value: dict[str, Any] | None = None
+    failure: Failure | None = None
+    size: int = 0
+
+    @property
+    def succeeded(self) -> bool:
+        return self.failure is None
