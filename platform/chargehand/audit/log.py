@@ -1,0 +1,139 @@
+"""Appending to the action log, as part of the caller's own transaction. Fails closed.
+
+`append` only remembers the leaf; all leaves of a commit take their numbers together: one update of the tenant's head
+row reserves the range, one statement inserts it. The head row stays locked until the commit, so numbers become visible
+in order and without gaps, however many processes append.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, select
+from sqlalchemy.exc import DBAPIError, IntegrityError
+
+from chargehand import clock
+from chargehand.audit import leaf as leaves
+from chargehand.audit.model import Record
+from chargehand.audit.personal import Personal, seal
+from chargehand.audit.store import HeadRow, LogRow, table
+from chargehand.database import Database, Transaction
+from chargehand.errors import AuditUnavailable
+
+DEFAULT_NAME = "chargehand.local"
+
+_TAKE = "UPDATE audit_head SET size = size + {0} WHERE tenant = {0} AND halted = '' RETURNING size"
+_INSERT_MANY = "INSERT INTO audit_leaf (tenant, seq, leaf) VALUES (?, ?, ?)"
+_INSERT_UNNEST = (
+    "INSERT INTO audit_leaf (tenant, seq, leaf) "
+    "SELECT %s, %s + o - 1, l FROM unnest(%s::bytea[]) WITH ORDINALITY AS x(l, o)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A record whose leaf is already encoded; made by `prepare` in the caller's thread."""
+
+    tenant: str
+    leaf: bytes
+
+
+def initialise(db: Database, *, name: str = DEFAULT_NAME) -> None:
+    """Create the log once; a second call changes nothing. Until then every append is refused.
+
+    `name` is how checkpoints call this installation: a host name the operator owns, as C2SP asks for log origins.
+    Called when a process of the platform starts, and by tests.
+    """
+
+    def unit(tx: Transaction) -> None:
+        if tx.connection.execute(select(table(LogRow).c.one)).first() is None:
+            tx.connection.execute(table(LogRow).insert().values(one=1, name=name, created_at=clock.iso(clock.now())))
+
+    try:
+        db.write_now(unit)
+    except IntegrityError:  # another process was faster
+        return
+
+
+def prepare(record: Record) -> Entry:
+    """Encode a record outside the writer's thread. Raises BadInput if JSON can't hold it or it is too big."""
+    return Entry(record.tenant, leaves.encode(leaves.fields(record)))
+
+
+def append(
+    tx: Transaction, record: Record | Entry, *, personal: Personal | Sequence[Personal] | dict[str, Any] | None = None
+) -> None:
+    """Add a record; durable with the transaction of `tx`, or not at all.
+
+    `personal` names fields that are encrypted under the key of the person they speak of, for example
+    `Personal("customer:42", ("arguments.email",))`, or the same as a dict: erasing that key later takes the data away
+    and leaves every proof valid.
+
+    Raises:
+        BadInput: the record can't be encoded, is too big, or a personal field is not in it.
+        AuditUnavailable: (at the commit) the log is not initialised, halted, or can't be written; nothing is kept.
+    """
+    if isinstance(record, Entry):
+        entry = record
+    elif personal is None:
+        entry = prepare(record)
+    else:
+        entry = Entry(record.tenant, leaves.encode(seal(tx, record.tenant, leaves.fields(record), personal)))
+    tx.defer(_flush, entry)
+
+
+def _flush(connection: Connection, entries: list[Entry]) -> None:
+    by_tenant: dict[str, list[bytes]] = {}
+    for entry in entries:
+        by_tenant.setdefault(entry.tenant, []).append(entry.leaf)
+    try:
+        for tenant in sorted(by_tenant):  # one order everywhere, so that two processes never wait for each other
+            _insert(connection, tenant, by_tenant[tenant])
+    except DBAPIError as error:
+        raise AuditUnavailable(
+            f"The action log could not be written: {error.orig}.", way_out="Nothing was called; try again."
+        ) from error
+
+
+def _insert(connection: Connection, tenant: str, batch: list[bytes]) -> None:
+    raw: Any = connection.connection.driver_connection
+    if connection.dialect.name == "sqlite":
+        end = _take(connection, raw, "?", tenant, len(batch))
+        raw.executemany(_INSERT_MANY, [(tenant, end - len(batch) + n, leaf) for n, leaf in enumerate(batch)])
+    else:
+        end = _take(connection, raw, "%s", tenant, len(batch))
+        raw.execute(_INSERT_UNNEST, (tenant, end - len(batch), batch))
+
+
+def _take(connection: Connection, raw: Any, mark: str, tenant: str, count: int) -> int:
+    """The size of the tenant's log after `count` more; holds its head row until the commit."""
+    statement = _TAKE.format(mark)
+    row = raw.execute(statement, (count, tenant)).fetchone()
+    if row is None:
+        _open_tenant(connection, tenant)
+        row = raw.execute(statement, (count, tenant)).fetchone()
+    if row is None:
+        raise AuditUnavailable(f"The action log of {tenant!r} could not be opened.")
+    return int(row[0])
+
+
+def _open_tenant(connection: Connection, tenant: str) -> None:
+    head, log = table(HeadRow), table(LogRow)
+    halted = connection.execute(select(head.c.halted).where(head.c.tenant == tenant)).scalar_one_or_none()
+    if halted:
+        raise AuditUnavailable(
+            f"The action log of {tenant!r} is halted: {halted}",
+            way_out="See docs/action-log.md, 'When the log halts'.",
+        )
+    if connection.execute(select(log.c.one)).first() is None:
+        raise AuditUnavailable(
+            "The action log is not initialised.", way_out="Call chargehand.audit.log.initialise(db) at start."
+        )
+    if halted is None:
+        mark = "?" if connection.dialect.name == "sqlite" else "%s"
+        connection.exec_driver_sql(
+            f"INSERT INTO audit_head (tenant, size, halted) VALUES ({mark}, 0, '') ON CONFLICT DO NOTHING",  # noqa: S608
+            (tenant,),
+        )

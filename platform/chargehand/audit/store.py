@@ -1,0 +1,173 @@
+"""Tables of the action log. `audit_leaf` is the truth; the others are derived from it or only point into it.
+
+One log a tenant: a tenant's tree, proofs and evidence never contain another tenant's records.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import BigInteger, Column, Index, LargeBinary, Table, Text, text
+from sqlmodel import Field, SQLModel
+
+
+class LogRow(SQLModel, table=True):
+    """The installation's log exists once this row does. `name` is the signer's name in checkpoints."""
+
+    __tablename__: Any = "audit_log"
+
+    one: int = Field(1, primary_key=True)
+    name: str
+    created_at: str
+
+
+class HeadRow(SQLModel, table=True):
+    """Size of one tenant's log, moved by the append that holds the row. `halted` says why nobody may append."""
+
+    __tablename__: Any = "audit_head"
+
+    tenant: str = Field(primary_key=True)
+    size: int = Field(0, sa_column=Column(BigInteger, nullable=False))
+    halted: str = ""
+
+
+class LeafRow(SQLModel, table=True):
+    """The exact bytes that the tree commits to. `seq` is zero-based and gap-free within a tenant."""
+
+    __tablename__: Any = "audit_leaf"
+
+    tenant: str = Field(primary_key=True)
+    seq: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
+    leaf: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+
+
+class SubjectKeyRow(SQLModel, table=True):
+    """The key of one person's data in the log. Erasing empties `key` and `subject`; `ref` stays in the leaves."""
+
+    __tablename__: Any = "audit_subject_key"
+
+    tenant: str = Field(primary_key=True)
+    ref: str = Field(primary_key=True)
+    subject: str | None = None
+    key: bytes | None = Field(None, sa_column=Column(LargeBinary))
+    created_at: str
+    erased_at: str = ""
+
+
+class ProjectedRow(SQLModel, table=True):
+    """How far `audit_record` has followed `audit_leaf`. Locked by whoever projects."""
+
+    __tablename__: Any = "audit_projected"
+
+    tenant: str = Field(primary_key=True)
+    size: int = Field(0, sa_column=Column(BigInteger, nullable=False))
+
+
+class RecordRow(SQLModel, table=True):
+    """What queries filter by, derived from the leaf and rebuilt at will. `at` is microseconds since 1970, UTC."""
+
+    __tablename__: Any = "audit_record"
+
+    tenant: str = Field(primary_key=True)
+    seq: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
+    at: int = Field(sa_column=Column(BigInteger, nullable=False))
+    id: str
+    kind: str
+    principal: str
+    agent: str
+    agent_version: str
+    signed_in_by: str
+    run: str
+    step: str
+    call_key: str
+    tool: str
+    pin: str
+    effect: str
+    digest: str
+    decision: str
+    rules: str
+    policy_revision: str
+    approval: str
+    outcome: str
+    result_digest: str
+    business_key: str
+    trace_id: str
+    words: str = Field(sa_column=Column(Text, nullable=False))
+
+
+class RollupRow(SQLModel, table=True):
+    """Counts an hour, for charts. `hour` is hours since 1970, UTC."""
+
+    __tablename__: Any = "audit_rollup"
+
+    tenant: str = Field(primary_key=True)
+    hour: int = Field(primary_key=True)
+    kind: str = Field(primary_key=True)
+    agent: str = Field(primary_key=True)
+    tool: str = Field(primary_key=True)
+    effect: str = Field(primary_key=True)
+    decision: str = Field(primary_key=True)
+    outcome: str = Field(primary_key=True)
+    n: int = Field(sa_column=Column(BigInteger, nullable=False))
+
+
+class CheckpointRow(SQLModel, table=True):
+    """A copy of what was published, for quick answers. The published files are what counts."""
+
+    __tablename__: Any = "audit_checkpoint"
+
+    tenant: str = Field(primary_key=True)
+    size: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
+    at: int = Field(sa_column=Column(BigInteger, nullable=False))
+    note: str = Field(sa_column=Column(Text, nullable=False))
+
+
+class HoldRow(SQLModel, table=True):
+    """A legal hold: records that match `filter` are kept, whatever their age, until it is lifted."""
+
+    __tablename__: Any = "audit_hold"
+
+    tenant: str = Field(primary_key=True)
+    id: str = Field(primary_key=True)
+    filter: str
+    reason: str
+    placed_by: str
+    placed_at: str
+    lifted_at: str = ""
+
+
+class SavedQueryRow(SQLModel, table=True):
+    """A named filter. `owner` empty: everybody in the tenant sees it."""
+
+    __tablename__: Any = "audit_saved_query"
+
+    tenant: str = Field(primary_key=True)
+    owner: str = Field(primary_key=True)
+    name: str = Field(primary_key=True)
+    filter: str
+    created_at: str
+
+
+def table(row: type[SQLModel]) -> Table:
+    """The core table of a SQLModel class, typed."""
+    found: Any = getattr(row, "__table__")  # noqa: B009  # SQLModel does not type it
+    return found
+
+
+_R = table(RecordRow).c
+for _name, _columns, _where in (
+    ("time", (_R.at, _R.seq), None),
+    ("principal", (_R.principal, _R.at, _R.seq), None),
+    ("agent", (_R.agent, _R.at, _R.seq), "agent <> ''"),
+    ("tool", (_R.tool, _R.at, _R.seq), "tool <> ''"),
+    ("kind", (_R.kind, _R.at, _R.seq), None),
+    ("decision", (_R.decision, _R.at, _R.seq), "decision <> '' and decision <> 'allow'"),
+    ("outcome", (_R.outcome, _R.at, _R.seq), "outcome <> '' and outcome <> 'succeeded'"),
+    ("run", (_R.run, _R.seq), "run <> ''"),
+    ("call", (_R.call_key, _R.seq), "call_key <> ''"),
+    ("approval", (_R.approval, _R.seq), "approval <> ''"),
+    ("business_key", (_R.business_key, _R.at, _R.seq), "business_key <> ''"),
+    ("id", (_R.id,), None),
+):
+    _clause = None if _where is None else text(_where)
+    Index(f"ix_audit_record_{_name}", _R.tenant, *_columns, sqlite_where=_clause, postgresql_where=_clause)
