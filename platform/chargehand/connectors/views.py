@@ -48,7 +48,7 @@ class ConnectorView(ConnectorSummary):
     detail: str = Field("", description="What the last check found")
 
 
-class Health(BaseModel):
+class ConnectorHealth(BaseModel):
     name: str
     up: bool
     detail: str

@@ -1,0 +1,70 @@
+"""What HTTP shows of agents."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field
+
+from chargehand.connectors.model import Delivery
+from chargehand.policy.model import Effect, Verdict
+
+NodeKind = Literal["start", "end", "node", "model", "tool", "person", "subgraph"]
+
+
+class GraphNode(BaseModel):
+    id: str = Field(description="Stable; steps of a run name it")
+    label: str
+    kind: NodeKind
+    tools: list[str] = Field(default_factory=list, description="Tools this node is known to call")
+    parent: str = Field("", description="The subgraph node that this one lives in")
+
+
+class GraphEdge(BaseModel):
+    source: str
+    target: str
+    label: str = ""
+    conditional: bool = False
+
+
+class Graph(BaseModel):
+    nodes: list[GraphNode]
+    edges: list[GraphEdge]
+    mermaid: str
+
+
+class Approvers(BaseModel):
+    """One way in which people may have to agree."""
+
+    rule: str
+    title: str
+    roles: dict[str, int] = Field(description="How many people of each role")
+    sentence: str
+
+
+class AgentTool(BaseModel):
+    name: str
+    description: str
+    says: str = Field(description="Sentence template that approvers see, e.g. `Refund {amount} for order {order}`")
+    effect: Effect
+    delivery: Delivery
+    possible: list[Verdict] = Field(description="What policy may answer, depending on the arguments")
+    approvers: list[Approvers]
+
+
+class AgentSummary(BaseModel):
+    name: str
+    title: str
+    description: str
+    owner: str
+    version: str
+    category: str = ""
+    may_ask_people: bool = Field(description="Whether a call of it may have to wait for approval")
+    frozen: bool
+
+
+class Agent(AgentSummary):
+    input_schema: dict[str, Any]
+    output_schema: dict[str, Any]
+    graph: Graph
+    tools: list[AgentTool]

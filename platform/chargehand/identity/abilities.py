@@ -1,0 +1,42 @@
+"""What a person may do in Chargehand itself, beside what agents may do with tools.
+
+Abilities are granted by policy to roles like tools are: as the tool `chargehand.<ability>`. What policy does not grant
+is refused.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, Protocol, get_args
+
+from chargehand.identity.model import SignedIn
+
+Ability = Literal[
+    "start_run",  # start an agent and steer one's own runs
+    "read_runs",  # see everybody's runs, not only one's own
+    "steer_runs",  # stop, retry and answer runs of others
+    "give_verdict",  # answer approval requests (which ones: the approval rules say)
+    "give_mandate",  # pre-approve, capped and expiring
+    "read_log",
+    "export_log",
+    "erase_subject",
+    "read_policy",
+    "draft_policy",
+    "activate_policy",
+    "read_connectors",
+    "review_pins",  # accept a changed tool definition
+    "try_tools",  # call a read tool by hand, through the gateway
+    "freeze",
+    "reconcile",  # say what became of a call in doubt
+    "handle_alerts",
+    "read_people",
+    "manage_people",
+    "read_usage",
+]
+
+ABILITIES: tuple[Ability, ...] = get_args(Ability)
+
+
+class Abilities(Protocol):
+    """Who may do what; answered by policy."""
+
+    def may(self, who: SignedIn, ability: Ability) -> bool: ...

@@ -1,0 +1,91 @@
+"""Sign-in and tokens over HTTP, and the two dependencies by which every other route knows who asks and what they may.
+
+A route names the ability it needs (`may("read_log")`) or that being signed in is enough (`Caller`); a test fails for a
+route that names neither.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Request, Response
+
+from chargehand.errors import Forbidden, NotSignedIn
+from chargehand.identity.abilities import Ability
+from chargehand.identity.model import SignedIn
+from chargehand.identity.views import CreatedToken, Me, NewToken, SignIn, Token
+
+router = APIRouter(tags=["session"])
+
+
+def signed_in(request: Request) -> SignedIn:
+    """Who asks, as the sign-in middleware found. Raises NotSignedIn."""
+    who = request.scope.get("chargehand.signed_in")
+    if not isinstance(who, SignedIn):
+        raise NotSignedIn("This needs a signed-in person or an API token.", way_out="Sign in, or send a token.")
+    return who
+
+
+Caller = Annotated[SignedIn, Depends(signed_in)]
+
+
+def may(ability: Ability) -> Any:
+    """A dependency: who asks, if policy grants them `ability`. Raises Forbidden."""
+
+    def check(request: Request, who: Caller) -> SignedIn:
+        if not request.app.state.abilities.may(who, ability):
+            raise Forbidden(
+                f"{who.principal.name} does not hold a role that grants “{ability}”.",
+                way_out="An administrator can add the role in policies/.",
+            )
+        return who
+
+    check.ability = ability  # pyright: ignore[reportFunctionMemberAccess]  # read by the OpenAPI document and by tests
+    return Depends(check)
+
+
+def able(request: Request, who: SignedIn) -> Callable[[Ability], bool]:
+    """For a route that shows more to those who may: a question without an exception."""
+    return lambda ability: request.app.state.abilities.may(who, ability)
+
+
+def _identity(request: Request) -> Any:
+    return request.app.state.identity
+
+
+@router.post("/session", operation_id="signIn")
+async def sign_in(body: SignIn, request: Request, response: Response) -> Me:
+    """Sign in with name and password; sets the session cookie."""
+    return await _identity(request).sign_in(body, request, response)
+
+
+@router.get("/session", operation_id="getMe")
+async def me(request: Request, who: Caller) -> Me:
+    """Who I am, my roles, and what I may do."""
+    return await _identity(request).me(who)
+
+
+@router.delete("/session", operation_id="signOut", status_code=204)
+async def sign_out(request: Request, who: Caller) -> Response:
+    """End this session, here and on the server."""
+    return await _identity(request).sign_out(who, request)
+
+
+@router.get("/tokens", operation_id="listTokens")
+async def list_tokens(request: Request, who: Caller) -> list[Token]:
+    """My API tokens; never their secrets."""
+    return await _identity(request).tokens(who)
+
+
+@router.post("/tokens", operation_id="createToken", status_code=201)
+async def create_token(body: NewToken, request: Request, who: Caller) -> CreatedToken:
+    """A token that acts as me, narrowed and expiring; its secret is shown once."""
+    return await _identity(request).create_token(who, body)
+
+
+@router.delete("/tokens/{token}", operation_id="revokeToken", status_code=204)
+async def revoke_token(token: str, request: Request, who: Caller) -> Response:
+    """Revoke one of my tokens, at once."""
+    await _identity(request).revoke_token(who, token)
+    return Response(status_code=204)

@@ -1,0 +1,233 @@
+"""What HTTP shows and takes of runs, their steps, schedules and person tasks."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field
+
+from chargehand.identity.views import Request
+
+RunState = Literal["starting", "running", "waiting", "succeeded", "failed", "stopped"]
+StepKind = Literal["node", "model", "tool", "approval", "task", "timer", "agent", "run"]
+StepState = Literal["running", "waiting", "succeeded", "failed", "denied", "rejected", "expired", "in_doubt", "stopped"]
+
+
+class StartRun(Request):
+    agent: str = Field(examples=["complaint-resolution"])
+    input: dict[str, Any] = Field(description="Checked against the agent's input schema")
+    key: str = Field("", max_length=100, description="The same key starts the same run: a retried request adds none")
+
+
+class StartRuns(Request):
+    agent: str
+    rows: list[dict[str, Any]] = Field(min_length=1, max_length=1000)
+    key: str = Field(min_length=1, max_length=100, description="As for one run; row numbers are appended")
+
+
+class RowProblem(BaseModel):
+    row: int = Field(description="Zero-based")
+    field: str
+    detail: str
+
+
+class RowsChecked(BaseModel):
+    rows: int
+    problems: list[RowProblem]
+
+
+class StartedRows(BaseModel):
+    runs: list[str] = Field(description="Run ids in the order of the rows")
+
+
+class Money(BaseModel):
+    amount: str = Field(description="Decimal as text", examples=["0.0132"])
+    currency: str = Field(examples=["USD"])
+
+
+class Waiting(BaseModel):
+    """Whom or what a run waits for."""
+
+    kind: Literal["approval", "task", "timer", "connector", "in_doubt"]
+    id: str
+    sentence: str
+    node: str = ""
+    since: datetime
+    until: datetime | None = None
+    who: list[str] = Field(default_factory=list, description="Roles or people who can act")
+
+
+class NodeState(BaseModel):
+    state: StepState
+    visits: int
+    milliseconds: int | None = None
+
+
+class Link(BaseModel):
+    label: str
+    url: str
+
+
+class RunSummary(BaseModel):
+    id: str
+    agent: str
+    agent_version: str
+    title: str
+    subject: str = Field("", description="What it is about, e.g. an order number")
+    state: RunState
+    principal: str
+    principal_name: str
+    started_at: datetime
+    ended_at: datetime | None = None
+    waiting: list[Waiting] = Field(default_factory=list[Waiting])
+    cost: Money | None = None
+
+
+class RunPage(BaseModel):
+    items: list[RunSummary]
+    next: str | None = Field(description="Cursor of the next page")
+
+
+class RunFailure(BaseModel):
+    detail: str
+    way_out: str = ""
+    error_id: str = Field("", description="Finds the error in the logs")
+
+
+class Run(RunSummary):
+    input: dict[str, Any]
+    result: Any = None
+    failure: RunFailure | None = None
+    nodes: dict[str, NodeState] = Field(description="By node id of the agent's graph")
+    parent: str = ""
+    children: list[str] = Field(default_factory=list)
+    retried_as: str = ""
+    retry_of: str = ""
+    tokens: int = 0
+    trace_id: str = ""
+    links: list[Link] = Field(default_factory=list[Link])
+    may: list[Literal["stop", "retry", "answer"]] = Field(description="What you may do with it now")
+
+
+class Step(BaseModel):
+    """One recorded unit of a run. Arguments and results are redacted as the viewer's role says."""
+
+    seq: int = Field(description="Position in the run, ascending; also the id of its live event")
+    id: str
+    kind: StepKind
+    node: str
+    parent: str = Field("", description="Enclosing step")
+    title: str
+    message_id: str = Field("", description="For translation, with `parameters`")
+    parameters: dict[str, Any] = Field(default_factory=dict)
+    state: StepState
+    started_at: datetime
+    ended_at: datetime | None = None
+    attempts: int = 1
+    tool: str = ""
+    model: str = ""
+    arguments: dict[str, Any] | None = None
+    result: Any = None
+    detail: str = ""
+    decision: str = ""
+    rules: list[str] = Field(default_factory=list)
+    approval: str = ""
+    call_key: str = ""
+    record: int | None = Field(None, description="Sequence number in the action log")
+    tokens: int = 0
+    cost: Money | None = None
+    child: str = Field("", description="Run id of a sub-agent")
+
+
+class StepPage(BaseModel):
+    items: list[Step]
+    next: str | None
+
+
+class RunEvent(BaseModel):
+    """One server-sent event of a run: what changed, and where the run stands after it."""
+
+    seq: int
+    run: str
+    state: RunState
+    step: Step | None = None
+    nodes: dict[str, NodeState]
+    waiting: list[Waiting] = Field(default_factory=list[Waiting])
+    result: Any = None
+
+
+class StopRun(Request):
+    reason: str = Field(min_length=1, max_length=500)
+
+
+class RetryRun(Request):
+    from_step: str = Field("", description="Go on from this step; empty: where it failed")
+
+
+class Answer(Request):
+    value: Any = Field(description="Checked against the task's schema")
+
+
+class PersonTask(BaseModel):
+    """A question that an agent asks a person."""
+
+    id: str
+    run: str
+    agent: str
+    node: str
+    question: str
+    answer_schema: dict[str, Any] | None
+    who: list[str]
+    asked_at: datetime
+    expires_at: datetime | None
+    state: Literal["open", "answered", "expired", "withdrawn"]
+    answer: Any = None
+    answered_by: str = ""
+
+
+class NewSchedule(Request):
+    agent: str
+    input: dict[str, Any]
+    title: str = Field("", max_length=200)
+    at: datetime | None = Field(None, description="Once, at this time")
+    cron: str = Field("", description="Or again and again: five fields", examples=["0 8 * * 1"])
+    time_zone: str = Field("UTC", examples=["Asia/Shanghai"])
+
+
+class Schedule(BaseModel):
+    id: str
+    agent: str
+    title: str
+    input: dict[str, Any]
+    at: datetime | None
+    cron: str
+    time_zone: str
+    in_words: str
+    principal: str
+    next_at: datetime | None
+    last_runs: list[str]
+    paused: bool
+
+
+class AgentFigures(BaseModel):
+    """How an agent did over the last days."""
+
+    agent: str
+    days: int
+    runs: int
+    succeeded: int
+    failed: int
+    waiting: int
+    approvals_asked: int
+    median_seconds: float | None
+    cost: Money | None
+    last_run_at: datetime | None
+
+
+class AgentVersion(BaseModel):
+    version: str
+    first_run_at: datetime
+    last_run_at: datetime
+    runs: int
+    open_runs: int
