@@ -14,7 +14,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
@@ -104,7 +104,7 @@ class Supervisor:
         self._children.clear()
 
     @contextlib.contextmanager
-    def signals(self) -> Iterator[None]:
+    def signals(self) -> Generator[None]:
         """While inside, SIGINT and SIGTERM end `run` and any waiting for readiness."""
 
         def on_signal(_number: int, _frame: FrameType | None) -> None:
@@ -177,7 +177,7 @@ class Supervisor:
 
 
 @contextlib.contextmanager
-def only_one(state_dir: Path) -> Iterator[None]:
+def only_one(state_dir: Path) -> Generator[None]:
     """Hold the state folder for this process.
 
     Raises:
