@@ -21,6 +21,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="CHARGEHAND_", extra="ignore", frozen=True)
 
     state_dir: Path = Field(Path(".chargehand"), description="Where the embedded default keeps its state.")
+    cache_dir: Path | None = Field(None, description="What can be built again, e.g. the demo ERP; default: in state_dir.")
     policies_dir: Path | None = Field(
         None, description="The policies folder; default: ./policies, else the installed one."
     )
@@ -36,11 +37,18 @@ class Settings(BaseSettings):
     smtp_port: int = Field(8713, ge=1, le=65535, description="Port of the demo mail server (SMTP).")
     mailbox_port: int = Field(8714, ge=1, le=65535, description="Port on which the demo mailbox is read (HTTP).")
 
+    demo_password: SecretStr | None = Field(None, description="Password of the demo people; default: made up, printed.")
+
     model_base_url: str | None = Field(None, description="An OpenAI-compatible endpoint; none: no language model.")
     model_name: str | None = Field(None, description="Model to ask for at that endpoint.")
     model_api_key: SecretStr | None = Field(None, description="Key for that endpoint.")
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Log level.")
+
+    @property
+    def cache(self) -> Path:
+        """The cache folder in force."""
+        return self.cache_dir or self.state_dir / "cache"
 
     @property
     def database(self) -> str:
