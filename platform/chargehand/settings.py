@@ -21,7 +21,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="CHARGEHAND_", extra="ignore", frozen=True)
 
     state_dir: Path = Field(Path(".chargehand"), description="Where the embedded default keeps its state.")
-    cache_dir: Path | None = Field(None, description="What can be built again, e.g. the demo ERP; default: in state_dir.")
+    cache_dir: Path | None = Field(None, description="What can be built again; default: in state_dir.")
     policies_dir: Path | None = Field(
         None, description="The policies folder; default: ./policies, else the installed one."
     )
@@ -49,6 +49,14 @@ class Settings(BaseSettings):
     def cache(self) -> Path:
         """The cache folder in force."""
         return self.cache_dir or self.state_dir / "cache"
+
+    @property
+    def policies(self) -> Path:
+        """The policies folder in force: the one named, else ./policies, else the one that was installed with us."""
+        if self.policies_dir:
+            return self.policies_dir
+        here = Path("policies")
+        return here if (here / "model.conf").exists() else Path(__file__).parent / "_policies"
 
     @property
     def database(self) -> str:
