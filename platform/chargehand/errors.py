@@ -6,8 +6,11 @@ ChargehandError
 │   └── BadPolicy       a rule does not lint
 ├── NotSignedIn         no or no valid credential                                            401
 ├── Forbidden           signed in, and not allowed                                           403
+│   └── Quarantined     the tool's definition is not the one that was reviewed
 ├── NotFound            nothing by that name in this tenant                                  404
 ├── Conflict            it changed after you looked, or was already decided                  409
+│   └── Duplicate       it exists already, or its key was used for something else
+├── TooMany             slow down: too many attempts; says when to try again              429
 ├── Unavailable         something that we need does not answer; try again                    503
 │   ├── DatabaseUnavailable
 │   ├── AuditUnavailable      the log can't be written, so nothing may be called
@@ -98,6 +101,13 @@ class Forbidden(ChargehandError):
     title = "You may not do that"
 
 
+class Quarantined(Forbidden):
+    """Nothing was sent: the live definition differs from the pin, or there is no pin."""
+
+    code = "quarantined"
+    title = "This tool is quarantined"
+
+
 class NotFound(ChargehandError):
     code = "not-found"
     status = 404
@@ -108,6 +118,23 @@ class Conflict(ChargehandError):
     code = "conflict"
     status = 409
     title = "It changed after you looked"
+
+
+class Duplicate(Conflict):
+    code = "duplicate"
+    title = "It exists already"
+
+
+class TooMany(ChargehandError):
+    """Too many attempts. `retry_after_seconds` becomes HTTP's Retry-After."""
+
+    code = "too-many"
+    status = 429
+    title = "Too many attempts"
+
+    def __init__(self, detail: str, *, retry_after_seconds: int, way_out: str = "") -> None:
+        super().__init__(detail, way_out=way_out)
+        self.retry_after_seconds = retry_after_seconds
 
 
 class Unavailable(ChargehandError):
