@@ -89,7 +89,7 @@ def _find(content: dict[str, Any], path: str) -> tuple[dict[str, Any], str]:
     holder: Any = content
     for parent in parents:
         holder = cast("dict[str, Any]", holder).get(parent) if isinstance(holder, dict) else None
-    if path.split(".")[0] not in _ROOTS or not isinstance(holder, dict) or name not in holder:
+    if not parents or parents[0] not in _ROOTS or not isinstance(holder, dict) or name not in holder:
         raise BadInput(
             "The record has no such field to encrypt.",
             field="personal.fields",

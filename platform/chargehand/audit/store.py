@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, Index, LargeBinary, Table, Text, text
+from sqlalchemy import DDL, BigInteger, Column, Index, Integer, LargeBinary, Table, Text, event, text
 from sqlmodel import Field, SQLModel
 
 
@@ -68,8 +68,9 @@ class RecordRow(SQLModel, table=True):
 
     __tablename__: Any = "audit_record"
 
-    tenant: str = Field(primary_key=True)
-    seq: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
+    n: int | None = Field(None, sa_column=Column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True))
+    tenant: str
+    seq: int = Field(sa_column=Column(BigInteger, nullable=False))
     at: int = Field(sa_column=Column(BigInteger, nullable=False))
     id: str
     kind: str
@@ -171,3 +172,19 @@ for _name, _columns, _where in (
 ):
     _clause = None if _where is None else text(_where)
     Index(f"ix_audit_record_{_name}", _R.tenant, *_columns, sqlite_where=_clause, postgresql_where=_clause)
+Index("ux_audit_record_seq", _R.tenant, _R.seq, unique=True)
+
+TEXT_INDEX_SQLITE = (
+    "CREATE VIRTUAL TABLE IF NOT EXISTS audit_words USING fts5("
+    "words, content='audit_record', content_rowid='n', tokenize='unicode61 remove_diacritics 0', "
+    "detail='none', columnsize=0)"
+)
+TEXT_INDEX_POSTGRESQL = (
+    "CREATE INDEX IF NOT EXISTS ix_audit_record_words ON audit_record "
+    "USING gin (array_to_tsvector(string_to_array(words, ' ')))"
+)
+"""Free-text search, beyond what SQLModel can say; a migration executes the one of its dialect."""
+
+for _dialect, _ddl in (("sqlite", TEXT_INDEX_SQLITE), ("postgresql", TEXT_INDEX_POSTGRESQL)):
+    event.listen(table(RecordRow), "after_create", DDL(_ddl).execute_if(dialect=_dialect))
+event.listen(table(RecordRow), "before_drop", DDL("DROP TABLE IF EXISTS audit_words").execute_if(dialect="sqlite"))

@@ -1,0 +1,158 @@
+"""From leaves to the rows that queries filter by, off the hot path.
+
+Whoever reads or signs first brings the projection up to date; one at a time a tenant, in order, each leaf once. What it
+writes can be dropped and rebuilt from the leaves, and no proof depends on it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any, cast
+
+import orjson
+from sqlalchemy import Connection, select, update
+
+from chargehand import clock
+from chargehand.audit.store import HeadRow, LeafRow, ProjectedRow, RecordRow, RollupRow, table
+from chargehand.audit.words import of_record
+from chargehand.database import Database, Transaction
+
+CHUNK = 256
+"""Leaves a transaction: small, because other writers wait behind it."""
+
+COLUMNS = tuple(column.name for column in table(RecordRow).columns if column.name != "n")
+_ROLLED = ("agent", "tool", "effect", "decision", "outcome")
+_PLAIN = ["id", "kind", "run", "step", "call_key", "tool", "pin", "effect", "digest", "decision", "policy_revision", "approval", "outcome", "result_digest", "business_key", "trace_id"]
+
+
+def project(db: Database, tenant: str, *, limit: int = 1_000_000) -> int:
+    """Bring a tenant's rows up to its log, at most `limit` records; returns how many are still to do."""
+    done = 0
+    while True:
+        start, size, chunk = db.read_now(lambda connection: _pending(connection, tenant))
+        if not chunk or done >= limit:
+            return size - start
+        rows = [_row(tenant, start + n, leaf) for n, leaf in enumerate(chunk)]
+        db.write_now(lambda tx, start=start, rows=rows: _write(tx, tenant, start, rows))
+        done += len(chunk)
+
+
+def lag(connection: Connection, tenant: str) -> int:
+    """How many records of the log are not projected yet."""
+    start, size, _ = _span(connection, tenant)
+    return size - start
+
+
+def rebuild(db: Database, tenant: str) -> None:
+    """Derive every row of a tenant afresh."""
+
+    def unit(tx: Transaction) -> None:
+        records = table(RecordRow)
+        if db.is_sqlite:
+            tx.connection.exec_driver_sql(
+                "INSERT INTO audit_words(audit_words, rowid, words) SELECT 'delete', n, words FROM audit_record "
+                "WHERE tenant = ?",
+                (tenant,),
+            )
+        for emptied in (records, table(RollupRow), table(ProjectedRow)):
+            tx.connection.execute(emptied.delete().where(emptied.c.tenant == tenant))
+
+    db.write_now(unit)
+    project(db, tenant)
+
+
+def _span(connection: Connection, tenant: str) -> tuple[int, int, None]:
+    head, projected = table(HeadRow), table(ProjectedRow)
+    size = connection.execute(select(head.c.size).where(head.c.tenant == tenant)).scalar_one_or_none() or 0
+    start = connection.execute(select(projected.c.size).where(projected.c.tenant == tenant)).scalar_one_or_none() or 0
+    return start, size, None
+
+
+def _pending(connection: Connection, tenant: str) -> tuple[int, int, list[bytes]]:
+    start, size, _ = _span(connection, tenant)
+    if start >= size:
+        return start, size, []
+    leaf = table(LeafRow)
+    found = connection.execute(
+        select(leaf.c.leaf)
+        .where(leaf.c.tenant == tenant, leaf.c.seq >= start, leaf.c.seq < start + CHUNK)
+        .order_by(leaf.c.seq)
+    )
+    return start, size, [row.leaf for row in found]
+
+
+def _row(tenant: str, seq: int, leaf: bytes) -> tuple[Any, ...]:
+    content: dict[str, Any] = orjson.loads(leaf)
+    who: dict[str, Any] = content.get("who", {})
+    values: dict[str, Any] = {name: content.get(name, "") for name in _PLAIN}
+    values |= {
+        "tenant": tenant,
+        "seq": seq,
+        "at": micros(content["at"]),
+        "rules": " ".join(cast("list[str]", content.get("rules", []))),
+        "principal": who.get("principal", ""),
+        "agent": who.get("agent", ""),
+        "agent_version": who.get("agent_version", ""),
+        "signed_in_by": who.get("signed_in_by", ""),
+        "words": of_record(content),
+    }
+    return tuple(values[name] for name in COLUMNS)
+
+
+def micros(at: str) -> int:
+    """RFC 3339 to microseconds since 1970."""
+    moment = clock.parse(at)
+    return int(moment.timestamp()) * 1_000_000 + moment.microsecond
+
+
+def _write(tx: Transaction, tenant: str, start: int, rows: list[tuple[Any, ...]]) -> None:
+    connection = tx.connection
+    if start == 0:
+        mark = "?" if connection.dialect.name == "sqlite" else "%s"
+        connection.exec_driver_sql(
+            f"INSERT INTO audit_projected (tenant, size) VALUES ({mark}, 0) ON CONFLICT DO NOTHING",  # noqa: S608
+            (tenant,),
+        )
+    projected = table(ProjectedRow)
+    moved = connection.execute(
+        update(projected).where(projected.c.tenant == tenant, projected.c.size == start).values(size=start + len(rows))
+    )
+    if moved.rowcount != 1:  # another process has done these
+        return
+    _insert(connection, rows)
+    _roll_up(connection, tenant, rows)
+
+
+def _insert(connection: Connection, rows: list[tuple[Any, ...]]) -> None:
+    raw: Any = connection.connection.driver_connection
+    names = ", ".join(COLUMNS)
+    if connection.dialect.name == "sqlite":
+        first = (raw.execute("SELECT max(n) FROM audit_record").fetchone()[0] or 0) + 1
+        marks = ", ".join("?" * (len(COLUMNS) + 1))
+        raw.executemany(
+            f"INSERT INTO audit_record (n, {names}) VALUES ({marks})",  # noqa: S608
+            [(first + n, *row) for n, row in enumerate(rows)],
+        )
+        words = COLUMNS.index("words")
+        raw.executemany(
+            "INSERT INTO audit_words (rowid, words) VALUES (?, ?)",
+            [(first + n, row[words]) for n, row in enumerate(rows)],
+        )
+    else:
+        with raw.cursor() as cursor, cursor.copy(f"COPY audit_record ({names}) FROM STDIN") as copy:
+            for row in rows:
+                copy.write_row(row)
+
+
+def _roll_up(connection: Connection, tenant: str, rows: list[tuple[Any, ...]]) -> None:
+    at, kind, rolled = COLUMNS.index("at"), COLUMNS.index("kind"), [COLUMNS.index(name) for name in _ROLLED]
+    counts = Counter((row[at] // 3_600_000_000, row[kind], *(row[n] for n in rolled)) for row in rows)
+    mark = "?" if connection.dialect.name == "sqlite" else "%s"
+    raw: Any = connection.connection.driver_connection
+    statement = (
+        "INSERT INTO audit_rollup (tenant, hour, kind, agent, tool, effect, decision, outcome, n) "
+        f"VALUES ({', '.join([mark] * 9)}) "
+        "ON CONFLICT (tenant, hour, kind, agent, tool, effect, decision, outcome) "
+        "DO UPDATE SET n = audit_rollup.n + excluded.n"
+    )
+    raw.cursor().executemany(statement, [(tenant, *key, n) for key, n in sorted(counts.items())])

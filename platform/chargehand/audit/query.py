@@ -1,0 +1,238 @@
+"""A filter tree as SQL, and pages of records newest first.
+
+Paging is by key, never by offset: the cursor names the last record seen, so a page costs the same however deep, and
+records that arrive meanwhile shift nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Numeric,
+    String,
+    and_,
+    case,
+    cast,
+    false,
+    func,
+    literal,
+    literal_column,
+    not_,
+    or_,
+    select,
+    text,
+    true,
+    tuple_,
+)  # fmt: skip
+from sqlalchemy.dialects.postgresql import TSQUERY
+
+from chargehand.audit.fields import COLUMNS, PATHS
+from chargehand.audit.filter import And, Between, Compare, Node, Not, Or, Text, Time
+from chargehand.audit.store import LeafRow, RecordRow, table
+from chargehand.audit.words import words
+from chargehand.errors import BadInput
+
+COMMON = 20_000
+"""From so many matches on, a word is looked up along the newest records instead of through its own list."""
+
+_R = table(RecordRow).c
+_L = table(LeafRow).c
+Clause = ColumnElement[bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """Where a page ended: records strictly older follow."""
+
+    at: int
+    seq: int
+
+    def __str__(self) -> str:
+        return f"{self.at}.{self.seq}"
+
+    @staticmethod
+    def parse(given: str) -> Cursor:
+        """Raises BadInput for what no page ever gave out."""
+        at, _, seq = given.partition(".")
+        if not (at.isdecimal() and seq.isdecimal() and len(given) < 40):
+            raise BadInput("Not a place in the log.", field="after", value=given, way_out="Use a page's own `next`.")
+        return Cursor(int(at), int(seq))
+
+
+def where(connection: Connection, tenant: str, node: Node | None) -> Clause:
+    """The condition on `audit_record` for a filter, the tenant's own records only."""
+    mine = _R.tenant == tenant
+    return mine if node is None else and_(mine, _Sql(connection).of(node))
+
+
+def page(connection: Connection, tenant: str, node: Node | None, limit: int, after: Cursor | None) -> list[Any]:
+    """Rows (at, seq, leaf) newest first."""
+    condition = where(connection, tenant, node)
+    if after is not None:
+        condition = and_(condition, tuple_(_R.at, _R.seq) < tuple_(literal(after.at), literal(after.seq)))
+    newest = (
+        select(_R.at, _R.seq).where(condition).order_by(_R.at.desc(), _R.seq.desc()).limit(limit).subquery("newest")
+    )
+    return list(
+        connection.execute(
+            select(newest.c.at, newest.c.seq, _L.leaf)
+            .join_from(newest, table(LeafRow), and_(_L.tenant == tenant, _L.seq == newest.c.seq), isouter=True)
+            .order_by(newest.c.at.desc(), newest.c.seq.desc())
+        )
+    )
+
+
+class _Sql:
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._sqlite = connection.dialect.name == "sqlite"
+
+    def of(self, node: Node) -> Clause:
+        match node:
+            case And(parts):
+                return and_(true(), *(self.of(part) for part in parts))
+            case Or(parts):
+                return or_(false(), *(self.of(part) for part in parts))
+            case Not(part):
+                return not_(func.coalesce(self.of(part), false()))
+            case Time(start, end):
+                ends: list[Clause] = []
+                if start is not None:
+                    ends.append(_R.at >= start)
+                if end is not None:
+                    ends.append(_R.at < end)
+                return and_(true(), *ends)
+            case Text(given, phrase):
+                return self._text(given, phrase)
+            case Between(field, low, high):
+                bounds: list[Clause] = []
+                if low:
+                    bounds.append(self._ordered(field, ">=", low))
+                if high:
+                    bounds.append(self._ordered(field, "<=", high))
+                return and_(true(), *bounds)
+            case Compare(field, operator, values):
+                if operator == "=":
+                    return or_(false(), *(self._equal(field, value) for value in values))
+                if operator == "~":
+                    return self._text_of(field).ilike(f"%{_escaped(values[0])}%", escape="\\")
+                return self._ordered(field, operator, values[0])
+
+    def _equal(self, field: str, value: str) -> Clause:
+        if _is_path(field):
+            return self._path_equal(field, value)
+        if field == "rule":
+            return (" " + _R.rules + " ").like(f"% {_pattern(value)} %", escape="\\")
+        column = _column(field)
+        if "*" in value:
+            return self._like(column, value)
+        if field in ("principal", "agent") and ":" not in value:
+            kinds = ("person", "service", "agent") if field == "principal" else ("agent",)
+            return column.in_([value, *(f"{kind}:{value}" for kind in kinds)])
+        return column == value
+
+    def _like(self, column: ColumnElement[str], value: str) -> Clause:
+        prefix = value[:-1]
+        if value.endswith("*") and "*" not in prefix and prefix:  # a prefix is a range, which an index answers
+            bounds = and_(column >= prefix, column < prefix[:-1] + chr(ord(prefix[-1]) + 1))
+            return bounds if self._sqlite else and_(column.like(f"{_escaped(prefix)}%", escape="\\"))
+        return column.like(_pattern(value), escape="\\")
+
+    def _ordered(self, field: str, operator: str, value: str) -> Clause:
+        if not _is_path(field):
+            return _compare(_column(field), operator, value)
+        number = _number(value)
+        found = self._text_of(field)
+        if number is None:
+            return _compare(found, operator, value)
+        if self._sqlite:
+            numeric: ColumnElement[Any] = cast(found, Numeric(asdecimal=False))
+            looks_numeric: Clause = and_(found.op("GLOB")("[-0-9]*"), not_(found.op("GLOB")("*[^-0-9.eE+]*")))
+            return and_(looks_numeric, _compare(numeric, operator, float(number)))
+        plain: Clause = found.op("~")(r"^-?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?$")
+        return case((plain, _compare(cast(found, Numeric), operator, number)), else_=false())
+
+    def _path_equal(self, field: str, value: str) -> Clause:
+        number = _number(value)
+        if number is not None:
+            return or_(self._text_of(field) == value, self._ordered(field, "=", value))
+        found = self._text_of(field)
+        return found.like(_pattern(value), escape="\\") if "*" in value else found == value
+
+    def _text_of(self, field: str) -> ColumnElement[str]:
+        """A column, or a path inside the leaf, as text; NULL where the record has no such path."""
+        if not _is_path(field):
+            return _column(field)
+        parts = field.split(".")
+        leaf = select(_L.leaf).where(_L.tenant == _R.tenant, _L.seq == _R.seq).correlate(table(RecordRow))
+        if self._sqlite:
+            path = "$" + "".join(f'."{part}"' for part in parts)
+            return cast(func.json_extract(cast(leaf.scalar_subquery(), String), path), String)
+        document = func.convert_from(leaf.scalar_subquery(), "UTF8").op("::")(literal_column("jsonb"))
+        return func.jsonb_extract_path_text(document, *parts)
+
+    def _text(self, given: str, phrase: bool) -> Clause:
+        star = given.endswith("*") and not phrase
+        found = list(words(given))
+        if not found:
+            return true()
+        clause = self._fts(found, star) if self._sqlite else self._tsvector(found, star)
+        if phrase and len(found) > 1:
+            clause = and_(clause, (" " + _R.words + " ").like(f"% {_escaped(' '.join(found))} %", escape="\\"))
+        return clause
+
+    def _fts(self, found: list[str], star: bool) -> Clause:
+        match = " AND ".join(f'"{word}"' for word in found) + ("*" if star else "")
+        probe = text("SELECT count(*) FROM (SELECT 1 FROM audit_words WHERE audit_words MATCH :match LIMIT :most)")
+        matches = self._connection.execute(probe, {"match": match, "most": COMMON}).scalar_one()
+        if matches < COMMON:
+            hits = select(literal_column("rowid")).select_from(text("audit_words"))
+            return _R.n.in_(hits.where(literal_column("audit_words", String).op("MATCH")(match)))
+        padded = " " + _R.words + " "
+        return and_(
+            true(),
+            *(
+                padded.like(f"% {_escaped(word)}{'%' if star and word is found[-1] else ' %'}", escape="\\")
+                for word in found
+            ),
+        )
+
+    def _tsvector(self, found: list[str], star: bool) -> Clause:
+        query = " & ".join("'" + word.replace("'", "''") + "'" for word in found) + (":*" if star else "")
+        vector = func.array_to_tsvector(func.string_to_array(_R.words, literal_column("' '")))
+        return vector.op("@@")(cast(literal(query), TSQUERY))
+
+
+def _is_path(field: str) -> bool:
+    return field.partition(".")[0] in PATHS and "." in field
+
+
+def _column(field: str) -> ColumnElement[Any]:
+    return _R[COLUMNS.get(field, field)]
+
+
+def _compare(column: ColumnElement[Any], operator: str, value: Any) -> Clause:
+    return {
+        "=": column.__eq__, "<": column.__lt__, "<=": column.__le__, ">": column.__gt__, ">=": column.__ge__,
+    }[operator](value)  # fmt: skip
+
+
+def _number(value: str) -> Decimal | None:
+    try:
+        number = Decimal(value)
+    except InvalidOperation:
+        return None
+    return number if number.is_finite() else None
+
+
+def _escaped(value: str) -> str:
+    return value.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+
+
+def _pattern(value: str) -> str:
+    return _escaped(value).replace("*", "%")
