@@ -44,8 +44,11 @@ class _Envelope(BaseModel):
 
 def failure_of(error: ChargehandError) -> Failure:
     """The failure that tells of `error`. `retryable` promises that nothing was done; anything unclear is `unknown`."""
-    unclear: FailureKind = "unknown"
-    kind = next((kind for known, kind in _KINDS if isinstance(error, known)), unclear)
+    kind: FailureKind = "unknown"
+    for known, named in _KINDS:
+        if isinstance(error, known):
+            kind = named
+            break
     return Failure(kind=kind, detail=str(error) if not error.way_out else error.detail, way_out=error.way_out)
 
 
