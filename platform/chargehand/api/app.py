@@ -5,13 +5,16 @@ from __future__ import annotations
 from importlib.metadata import version
 from typing import Any
 
-from fastapi import APIRouter, FastAPI, Request
+from fastapi import APIRouter, FastAPI
+from starlette.middleware.gzip import GZipMiddleware
 
 from chargehand.agents.routes import router as agents
+from chargehand.api import console, openapi, problems
+from chargehand.api.gate import Gate
+from chargehand.api.headers import SecurityHeaders
+from chargehand.api.health import router as health
 from chargehand.api.live import router as live
-from chargehand.api.openapi import finish
 from chargehand.api.people import router as people
-from chargehand.api.views import Health
 from chargehand.approvals.routes import router as approvals
 from chargehand.audit.routes import router as audit
 from chargehand.connectors.routes import router as connectors
@@ -22,30 +25,14 @@ from chargehand.policy.routes import router as policy
 from chargehand.risk.routes import router as risk
 from chargehand.runs.routes import router as runs
 
-_PROBLEMS = {
-    401: "Not signed in",
-    403: "Signed in, and not allowed",
-    404: "Nothing by that name in this tenant",
-    409: "It changed after you looked, or was already decided",
-    422: "That input can't be used; each problem names its field",
-    429: "Too many attempts; `Retry-After` says when to try again",
-    503: "Something we need does not answer; try again",
-}
+ROUTERS = (health, identity, agents, runs, approvals, audit, policy, connectors, gateway, risk, models, people, live)
 
-
-def problems() -> dict[int | str, dict[str, Any]]:
-    """The documented error answers that every operation shares."""
-    content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
-    return {status: {"description": text, "content": content} for status, text in _PROBLEMS.items()}
-
-
-health_router = APIRouter(tags=["health"])
-
-
-@health_router.get("/health", operation_id="getHealth")
-async def get_health(request: Request) -> Health:
-    """Whether this process can do its work."""
-    return await request.app.state.health()
+DESCRIPTION = """\
+Sign in with a session cookie (`signIn`) or an API token (`Authorization: Bearer chg_…`). With a cookie, every request
+that changes something also sends the header `X-Chargehand: 1`. Errors are problem documents (RFC 9457); their
+`instance` holds the id by which the log finds them. An operation that needs more than being signed in names the
+ability in `x-chargehand-ability`.
+"""
 
 
 def create_app() -> FastAPI:
@@ -54,16 +41,23 @@ def create_app() -> FastAPI:
         title="Chargehand",
         version=version("chargehand"),
         summary="Digital employees that a company can trust with its real systems.",
+        description=DESCRIPTION,
         openapi_url=None,
         docs_url=None,
         redoc_url=None,
     )
-    api = APIRouter(prefix="/api", responses=problems())
-    for router in (
-        health_router, identity, agents, runs, approvals, audit, policy, connectors, gateway, risk, models, people, live,
-    ):  # fmt: skip
+    api = APIRouter(prefix="/api", responses=openapi.problems())
+    for router in ROUTERS:
         api.include_router(router)
     app.include_router(api)
+    app.include_router(console.router)
+    problems.install(app)
+    for middleware in (Gate, problems.Problems, GZipMiddleware, SecurityHeaders):  # from the inside out
+        app.add_middleware(middleware)
     build = app.openapi
-    app.openapi = lambda: finish(app, build())
+
+    def document() -> dict[str, Any]:
+        return openapi.finish(ROUTERS, build())
+
+    app.openapi = document
     return app

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 
@@ -25,8 +25,25 @@ SECURITY_SCHEMES = {
 OPEN = frozenset({"getHealth", "signIn"})
 """The operations that need no sign-in; every other one answers 401 without."""
 
+PROBLEMS = {
+    401: "Not signed in",
+    403: "Signed in, and not allowed",
+    404: "Nothing by that name in this tenant",
+    409: "It changed after you looked, or was already decided",
+    422: "That input can't be used; each problem names its field",
+    429: "Too many attempts; `Retry-After` says when to try again",
+    502: "A request left and no clear answer came",
+    503: "Something we need does not answer; try again",
+}
 
-def finish(app: FastAPI, document: dict[str, Any]) -> dict[str, Any]:
+
+def problems() -> dict[int | str, dict[str, Any]]:
+    """The error answers that operations share."""
+    content = {"application/problem+json": {"schema": {"$ref": REFERENCE.format(model="Problem")}}}
+    return {status: {"description": description, "content": content} for status, description in PROBLEMS.items()}
+
+
+def finish(routers: Iterable[APIRouter], document: dict[str, Any]) -> dict[str, Any]:
     """Complete FastAPI's document in place, and return it."""
     components = document["components"]
     for model in (FieldProblem, Problem):
@@ -34,24 +51,25 @@ def finish(app: FastAPI, document: dict[str, Any]) -> dict[str, Any]:
         schema.pop("$defs", None)
         components["schemas"][model.__name__] = schema
     components["securitySchemes"] = SECURITY_SCHEMES
-    abilities = {route.operation_id: ability_of(route.dependant) for route in routes(app)}
+    abilities = {route.operation_id: ability_of(route.dependant) for route in routes(routers)}
     for path in document["paths"].values():
         for operation in path.values():
             name = operation["operationId"]
             operation["security"] = [] if name in OPEN else [{"cookie": []}, {"token": []}]
-            if ability := abilities.get(name):
+            if ability := abilities[name]:
                 operation["x-chargehand-ability"] = ability
             content = operation["responses"].get("200", {}).get("content", {})
-            if "text/event-stream" in content:
+            if "text/event-stream" in content and "application/json" in content:
                 content["text/event-stream"] = content.pop("application/json")
     return document
 
 
-def routes(app: FastAPI) -> Iterator[APIRoute]:
-    """Every documented route, with its full path."""
-    for route in app.router.routes:
-        if isinstance(route, APIRoute) and route.include_in_schema:
-            yield route
+def routes(routers: Iterable[APIRouter]) -> Iterator[APIRoute]:
+    """Every documented route of these routers."""
+    for router in routers:
+        for route in router.routes:
+            if isinstance(route, APIRoute) and route.include_in_schema:
+                yield route
 
 
 def ability_of(dependant: Dependant) -> str:

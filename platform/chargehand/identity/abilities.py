@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Literal, Protocol, get_args
 
-from chargehand.identity.model import SignedIn
+from chargehand.identity.model import Principal, SignedIn
 
 Ability = Literal[
     "start_run",  # start an agent and steer one's own runs
@@ -35,8 +35,21 @@ Ability = Literal[
 
 ABILITIES: tuple[Ability, ...] = get_args(Ability)
 
+READING: frozenset[Ability] = frozenset(
+    {"read_runs", "read_log", "read_policy", "read_connectors", "read_people", "read_usage", "try_tools"}
+)
+"""Abilities that change nothing: policy sees them with the effect `read`, all others with `write`."""
+
 
 class Abilities(Protocol):
-    """Who may do what; answered by policy."""
+    """Who may do what; answered by policy (see `api.abilities`)."""
 
-    def may(self, who: SignedIn, ability: Ability) -> bool: ...
+    def may(self, who: SignedIn, ability: Ability) -> bool:
+        """Whether policy grants it to the person, and the credential is not narrower."""
+        ...
+
+    def of(self, principal: Principal) -> list[Ability]:
+        """All that policy grants to a person now."""
+        ...
+
+    def roles_of(self, principal: Principal) -> list[str]: ...

@@ -63,8 +63,9 @@ class Person(BaseModel):
     name: str
     kind: PrincipalKind
     roles: list[str]
-    active: bool = True
-    last_sign_in_at: datetime | None = None
+    abilities: list[Ability]
+    active: bool
+    last_sign_in_at: datetime | None
 
 
 class NewPerson(Request):
@@ -83,4 +84,3 @@ class Role(BaseModel):
     name: str
     title: str
     holders: list[str]
-    abilities: list[Ability]
