@@ -24,6 +24,8 @@ def record_sign_in(tx: Transaction, event: SignInEvent) -> None:
                 chain=(event.principal,) if event.principal else (),
                 signed_in_by=event.method,
             ),
+            arguments=None,
+            business_key="",
             outcome="denied" if event.what == "refused" else "succeeded",
             detail={"what": event.what, "address": event.address, "note": event.detail},
         ),

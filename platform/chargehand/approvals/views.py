@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import AwareDatetime, BaseModel, Field
 
 from chargehand.approvals.model import ApprovalState
 from chargehand.identity.views import Request
@@ -162,11 +162,11 @@ class NewAbsence(Request):
     """While away, another person answers for me."""
 
     to: str
-    since: datetime
-    until: datetime
+    since: AwareDatetime
+    until: AwareDatetime
 
 
-class Absence(BaseModel):
+class AbsenceView(BaseModel):
     id: str
     person: str
     to: str
