@@ -21,6 +21,7 @@ log = logging.getLogger("chargehand.api")
 
 MEDIA_TYPE = "application/problem+json"
 SHOWN = 80
+SECRET_WORDS = ("password", "secret", "token", "key")
 
 
 def problem(request: Request, error: Exception) -> Response:
@@ -63,7 +64,7 @@ def _invalid(errors: Sequence[Any]) -> dict[str, Any]:
     found = [
         {
             "field": ".".join(str(part) for part in error["loc"][1:]) or str(error["loc"][0]),
-            "value": _short(error.get("input")),
+            "value": _shown(error),
             "detail": error["msg"],
         }
         for error in errors
@@ -78,7 +79,12 @@ def _invalid(errors: Sequence[Any]) -> dict[str, Any]:
     }
 
 
-def _short(value: object) -> str:
+def _shown(error: Any) -> str:
+    """The value as given, shortened; nothing of a whole body, which may hold a secret, nor of a secret itself."""
+    value, path = error.get("input"), [str(part).lower() for part in error["loc"][1:]]
+    secret = any(word in part for part in path for word in SECRET_WORDS)
+    if not path or secret or isinstance(value, dict | list | bytes):
+        return ""
     text = repr(value)
     return text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"
 
