@@ -125,11 +125,14 @@ class Database:
                     more = False
                 else:
                     batch.append(work)
-            self._commit(batch)
+            # A caller who was cancelled while its unit waited takes it back; from here on a unit runs to its end.
+            self._commit([work for work in batch if work.done.set_running_or_notify_cancel()])
             if not more:
                 return
 
     def _commit(self, batch: list[_Work]) -> None:
+        if not batch:
+            return
         results: list[tuple[_Work, Any, Exception | None]] = []
         committing = False
         try:

@@ -22,6 +22,12 @@ class Verdict:
     signed_in_by: str
     at: datetime
     seconds_taken: float | None = None
+    on_behalf_of: str = ""
+    """Whose authority it used, when that person is away or handed the request over."""
+
+    @property
+    def authority(self) -> str:
+        return self.on_behalf_of or self.person
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +53,43 @@ class ApprovalRequest:
     verdicts: tuple[Verdict, ...] = ()
     why: tuple[dict[str, Any], ...] = ()
     detail: dict[str, Any] = field(default_factory=dict[str, Any])
+    """What else an approver is shown: `exact`, `pin`, `effect`, `signals`, `earlier`, `on_approve`, `on_deny`."""
+    excluded: tuple[str, ...] = ()
+    """Principals and groups that may not answer, as the rules said when it was opened."""
+    risk: float = 0.0
+    batch: str = ""
+    """Requests with the same non-empty value may be answered together."""
+    remind_at: datetime | None = None
+    escalate_at: datetime | None = None
+    escalate_to: str = ""
+    escalated: bool = False
+    handed_over: tuple[tuple[str, str], ...] = ()
+    """(from, to): `to` may answer with the authority of `from`, this request only."""
+    closed_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Absence:
+    """While `person` is away, `to` answers with that person's authority. `since` inclusive, `until` exclusive."""
+
+    id: str
+    tenant: str
+    person: str
+    to: str
+    since: datetime
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Notification:
+    """A run that must hear that its request is closed. It stays pending until it is marked as delivered."""
+
+    id: str
+    tenant: str
+    run: str
+    approval: str
+    state: ApprovalState
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
