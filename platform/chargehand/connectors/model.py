@@ -92,10 +92,25 @@ class Tool(Generic[P, R]):
 
 
 @dataclass(frozen=True)
+class Review:
+    """What our side says about a tool, whatever its server claims. `wire_name` is the tool's name in its server."""
+
+    tool: str
+    wire_name: str
+    effect: Effect
+    delivery: Delivery
+    lookup: str = ""
+    says: str = ""
+    says_zh: str = ""
+    compensated_by: str = ""
+
+
+@dataclass(frozen=True)
 class Connector:
     """One system behind one MCP server. `module` runs alone: `python -m <module> [--transport streamable-http]`.
 
-    `command` (with `{python}` for our interpreter) or `url` take the place of `module` for servers that are not ours.
+    A server that is not ours has `command` (`{python}` stands for our interpreter) or `url` in place of `module`, and
+    `allowed`, the reviewed list of its tools that may be used, in place of `tools`.
     """
 
     name: str
@@ -108,7 +123,29 @@ class Connector:
     url: str = ""
     token_variable: str = ""
     """The variable that holds the bearer token for `url`; empty: none is sent."""
-    description: str = ""
+    allowed: tuple[Review, ...] = ()
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether its tools are declared in code that was reviewed with it."""
+        return not self.allowed
+
+    @property
+    def reviews(self) -> tuple[Review, ...]:
+        """Every tool that may be used, as our side sees it."""
+        return self.allowed or tuple(
+            Review(
+                tool=tool.name,
+                wire_name=tool.operation,
+                effect=tool.effect,
+                delivery=tool.delivery,
+                lookup=tool.lookup,
+                says=tool.says,
+                says_zh=tool.says_zh,
+                compensated_by=tool.compensated_by,
+            )
+            for tool in self.tools
+        )
 
 
 @dataclass(frozen=True)
@@ -125,15 +162,32 @@ class Pin:
     says_zh: str = ""
     compensated_by: str = ""
 
+    @property
+    def connector(self) -> str:
+        return self.tool.partition(".")[0]
+
+    @property
+    def wire_name(self) -> str:
+        """The tool's name in its server."""
+        return str(self.definition["name"])
+
+    @property
+    def input_schema(self) -> Mapping[str, Any]:
+        return self.definition["inputSchema"]
+
+    @property
+    def output_schema(self) -> Mapping[str, Any] | None:
+        """None: the server does not say what it returns."""
+        return self.definition.get("outputSchema")
+
 
 @dataclass(frozen=True, slots=True)
 class ToolResult:
-    """A clear answer of a connector: exactly one of `value` and `failure` is set. `size` is the answer's, in bytes."""
+    """A clear answer of a connector: exactly one of `value` and `failure` is set."""
 
     tool: str
     value: dict[str, Any] | None = None
     failure: Failure | None = None
-    size: int = 0
 
     @property
     def succeeded(self) -> bool:

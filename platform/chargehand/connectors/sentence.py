@@ -72,8 +72,12 @@ def _shown(value: Any) -> str:
     if value is None:
         return "—"
     text = value if isinstance(value, str) else orjson.dumps(value, default=str).decode()
-    safe = "".join(_escaped(character) for character in text[: MAX_VALUE_CHARACTERS + 1])
-    return safe if len(text) <= MAX_VALUE_CHARACTERS else safe[:-1] + "…"
+    return visible(text) if len(text) <= MAX_VALUE_CHARACTERS else visible(text[:MAX_VALUE_CHARACTERS]) + "…"
+
+
+def visible(text: str) -> str:
+    """`text` with every character that would not be seen, or would move others, as an escape."""
+    return "".join(_escaped(character) for character in text)
 
 
 def _escaped(character: str) -> str:

@@ -41,6 +41,8 @@ def check(value: Any, *, depth: int = 0) -> None:
     elif isinstance(value, list):
         for item in value:  # pyright: ignore[reportUnknownVariableType]
             check(item, depth=depth + 1)
+    elif isinstance(value, str):
+        value.encode()  # half of a surrogate pair has no UTF-8, and raises a ValueError
     elif isinstance(value, int) and not isinstance(value, bool) and abs(value) > MAX_INTEGER:
         raise ValueError(f"the integer {value} is beyond ±2^53; send it as text")
     elif isinstance(value, float) and value - value != 0:
