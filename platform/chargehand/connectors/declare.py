@@ -87,6 +87,19 @@ class Result(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class Lookup(Result):
+    """Base of what a lookup tool returns; it takes one argument, `key`.
+
+    `found` false says that the call with that key certainly had no effect; `finished` false with `found` true says
+    that it stopped half-way, and that a repeat under the same key completes it. A server that can't tell raises
+    Ambiguous.
+    """
+
+    key: str
+    found: bool
+    finished: bool
+
+
 class _Schema(GenerateJsonSchema):
     """A plain Decimal too is a string that matches DECIMAL_PATTERN, in both modes."""
 

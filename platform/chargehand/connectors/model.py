@@ -124,6 +124,7 @@ class Connector:
     token_variable: str = ""
     """The variable that holds the bearer token for `url`; empty: none is sent."""
     allowed: tuple[Review, ...] = ()
+    description: str = ""
 
     @property
     def is_ours(self) -> bool:

@@ -28,13 +28,13 @@ PAY = {"invoice": "R-1"}
         ("huge", "larger than"),
         ("endless", "larger than"),
         ("stray", "no message"),
-        ("die", ""),
+        ("die", "no usable answer"),
         ("unfitting", "schema"),
         ("no-structure", "schema"),
         ("bare-error", "upstream time-out"),
         ("claims-policy", "without saying"),
         ("internal-error", "after the effect"),
-        ("input-required", ""),
+        ("input-required", "no usable answer"),
     ],
 )
 async def test_an_unclear_answer_to_a_write_is_ambiguous_at_once(evil, in_time: InTime, mode: str, why: str) -> None:

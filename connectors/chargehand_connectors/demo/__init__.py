@@ -1,0 +1,1 @@
+"""Demo systems that `chargehand dev` starts beside the platform, one folder each. None of them is for production."""

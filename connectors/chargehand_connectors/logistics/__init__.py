@@ -1,0 +1,17 @@
+"""Shipments and tracking at the carrier: tools for authors, a connector for the gateway."""
+
+from __future__ import annotations
+
+from chargehand.connectors.model import Connector
+from chargehand_connectors.logistics.tools import shipments_for_order, track_shipment
+
+connector = Connector(
+    name="logistics",
+    title="Logistics (carrier's HTTP API)",
+    module="chargehand_connectors.logistics",
+    tools=(shipments_for_order, track_shipment),
+    environment=("CHARGEHAND_CARRIER_URL", "CHARGEHAND_CARRIER_TOKEN"),
+    description="Where an order's parcels are, as the carrier says.",
+)
+
+__all__ = ["connector", "shipments_for_order", "track_shipment"]

@@ -1,0 +1,26 @@
+"""Mail over SMTP: tools for authors, a connector for the gateway."""
+
+from __future__ import annotations
+
+from chargehand.connectors.model import Connector
+from chargehand_connectors.mail.tools import find_by_key, send
+
+connector = Connector(
+    name="mail",
+    title="Mail (SMTP)",
+    module="chargehand_connectors.mail",
+    tools=(send, find_by_key),
+    environment=(
+        "CHARGEHAND_MAIL_SMTP_HOST",
+        "CHARGEHAND_MAIL_SMTP_PORT",
+        "CHARGEHAND_MAIL_SMTP_USER",
+        "CHARGEHAND_MAIL_SMTP_PASSWORD",
+        "CHARGEHAND_MAIL_SMTP_TLS",
+        "CHARGEHAND_MAIL_FROM",
+        "CHARGEHAND_MAIL_LOOKUP_URL",
+        "CHARGEHAND_MAIL_STATE",
+    ),
+    description="Send plain-text mail, once for each call.",
+)
+
+__all__ = ["connector", "find_by_key", "send"]

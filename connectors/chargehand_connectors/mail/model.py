@@ -1,0 +1,35 @@
+"""What the mail tools take and return."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import AwareDatetime, Field, StringConstraints
+
+from chargehand.connectors.declare import Lookup, Result
+
+# One address, nothing else: no display name, no list, no line break that could add a header.
+Address = Annotated[
+    str,
+    StringConstraints(pattern=r"^[A-Za-z0-9._%+'-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$"),
+    Field(description="One e-mail address"),
+]
+Subject = Annotated[str, StringConstraints(pattern=r"^[^\r\n\x00]{1,200}$"), Field(description="One line")]
+Body = Annotated[str, StringConstraints(min_length=1, max_length=20_000), Field(description="Plain text")]
+Key = Annotated[str, StringConstraints(min_length=8, max_length=200), Field(description="A call's idempotency key")]
+
+
+class SentMail(Result):
+    """A mail that the mail server accepted. `message_id` is made from the call's key, so it names the mail for good."""
+
+    message_id: str
+    to: str
+    subject: str
+    accepted_at: AwareDatetime
+
+
+class MailLookup(Lookup):
+    """What is known of the mail with that key."""
+
+    message_id: str
+    mail: SentMail | None = None
