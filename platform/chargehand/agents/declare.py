@@ -1,0 +1,98 @@
+"""`agent(graph, …)`: what an author writes once, at the end of a module."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from pydantic import BaseModel
+
+from chargehand.agents.model import AgentSpec, Budget, Undo
+from chargehand.connectors.model import Tool
+from chargehand.errors import BadInput
+
+_NAME = re.compile(r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$")
+_OWNER = re.compile(r"^(person|group):[\w.-]+$")
+
+
+def agent(
+    graph: Any,
+    *,
+    name: str,
+    owner: str,
+    title: str = "",
+    description: str = "",
+    tools: Iterable[Tool[..., Any]] = (),
+    agents: Iterable[str] = (),
+    input: type[BaseModel] | None = None,  # noqa: A002  # the author's word for it
+    output: type[BaseModel] | None = None,
+    business_key: str = "",
+    category: str = "",
+    recursion_limit: int = 100,
+    budget: Budget | None = None,
+    undo: Iterable[Undo] = (),
+) -> AgentSpec:
+    """Declare an agent.
+
+    `graph` is an ordinary LangGraph graph: a StateGraph, what `compile()` or `create_agent` returned, or an
+    `@entrypoint`. `tools` are all tools it may use: a call of any other is refused. `agents` names the agents that it
+    may delegate to. `input` is a pydantic model whose titles, descriptions and units make the form that starts a run;
+    without it, the graph's own input schema is used. `owner` is `group:…` or `person:…`. `business_key` is the input
+    field by which people look for a run. `undo` says how a tool's effect is taken back when the run fails later on.
+
+    Raises:
+        BadInput: a name is not usable; says which and why.
+    """
+    if not _NAME.fullmatch(name):
+        raise BadInput("an agent's name is lower-case words joined by '-'", field="agent.name", value=name)
+    if not _OWNER.fullmatch(owner):
+        raise BadInput("an agent has an owner: 'group:…' or 'person:…'", field=f"{name}.owner", value=owner)
+    if not hasattr(graph, "compile") and not hasattr(graph, "astream"):
+        raise BadInput("this is no LangGraph graph", field=f"{name}.graph", value=type(graph).__name__)
+    if getattr(graph, "checkpointer", None):
+        raise BadInput(
+            "a run is durable by itself and brings its own checkpointer",
+            field=f"{name}.graph",
+            way_out="Compile the graph without one.",
+        )
+    if business_key and input is not None and business_key not in input.model_fields:
+        raise BadInput("the business key is a field of the input", field=f"{name}.business_key", value=business_key)
+    declared = tuple(tools)
+    if len({tool.name for tool in declared}) != len(declared):
+        raise BadInput("a tool is declared twice", field=f"{name}.tools", value=[tool.name for tool in declared])
+    undoing = tuple(undo)
+    for one in undoing:
+        if one.tool.compensated_by != one.by.name:
+            raise BadInput(
+                f"{one.tool.name} is undone by {one.tool.compensated_by or 'nothing'}",
+                field=f"{name}.undo",
+                value=one.by.name,
+            )
+        if not {one.tool.name, one.by.name} <= {tool.name for tool in declared}:
+            raise BadInput("both tools of an undo are declared in tools", field=f"{name}.undo", value=one.by.name)
+    return AgentSpec(
+        name=name,
+        graph=graph,
+        title=title or name.replace("-", " ").capitalize(),
+        description=description,
+        owner=owner,
+        module=_calling_module(),
+        tools=declared,
+        agents=tuple(agents),
+        input_type=input,
+        output_type=output,
+        business_key=business_key,
+        category=category,
+        recursion_limit=recursion_limit,
+        budget=budget or Budget(),
+        undo=undoing,
+    )
+
+
+def _calling_module() -> str:
+    """The module whose top level calls `agent`: its package is what the version covers."""
+    frame = inspect.currentframe()
+    author = frame.f_back.f_back if frame and frame.f_back else None
+    return str(author.f_globals.get("__name__", "")) if author else ""

@@ -1,0 +1,89 @@
+"""`@io_node`: a node that does I/O of its own runs as an activity, beside the workflow, and may be retried.
+
+Use it for what is no tool: reading a file the author ships, parsing a large document, calling a library that blocks.
+It sees no credentials and no database, like all author code. What it does must be safe to repeat.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import sys
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, ParamSpec, TypeVar, cast
+
+from pydantic import TypeAdapter
+from pydantic.errors import PydanticUserError
+from pydantic_core import to_jsonable_python
+
+from chargehand.agents.leaves import leaf
+from chargehand.agents.runtime import Runtime, running
+from chargehand.agents.where import Where
+from chargehand.errors import BadInput
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_MARK = "__chargehand_io__"
+
+
+def io_node(function: Callable[P, R]) -> Callable[P, Awaitable[Any]]:
+    """Mark a function (sync or async) that takes one JSON-able value, such as a node's state, to run as an activity.
+
+    Its annotations decide how the value is rebuilt on the other side: use typed dicts, dataclasses or pydantic
+    models. Called outside of a run it simply runs.
+    """
+    name = f"{function.__module__}:{function.__qualname__}"
+
+    @functools.wraps(function)
+    async def node(*args: P.args, **kwargs: P.kwargs) -> Any:
+        if running() is None:
+            result = function(*args, **kwargs)
+            return await cast("Awaitable[Any]", result) if inspect.isawaitable(result) else result
+        if len(args) != 1 or kwargs:
+            raise BadInput("an io_node takes exactly one value", field=name)
+        value = to_jsonable_python(args[0])
+
+        async def send(runtime: Runtime, place: Where, position: int) -> Any:
+            return await runtime.run_node(name, value, step=place.path, position=position)
+
+        return await leaf("io", [name, value], send)
+
+    setattr(node, _MARK, function)
+    return node
+
+
+def original(node: Any) -> Callable[..., Any] | None:
+    """The function behind a marked node, or None."""
+    return getattr(node, _MARK, None)
+
+
+def io_nodes(module: str) -> Mapping[str, Callable[..., Any]]:
+    """Marked functions of a package that is already imported, by `module:qualname`."""
+    package = module if hasattr(sys.modules.get(module), "__path__") else module.rpartition(".")[0] or module
+    found: dict[str, Callable[..., Any]] = {}
+    for name, loaded in list(sys.modules.items()):
+        if name in (package, module) or name.startswith(f"{package}."):
+            for member in list(vars(loaded).values()):
+                function = original(member)
+                if function is not None:
+                    found[f"{function.__module__}:{function.__qualname__}"] = function
+    return found
+
+
+async def run_io_node(function: Callable[..., Any], value: Any) -> Any:
+    """Run a marked function on a value that came as JSON; the result as plain JSON."""
+    parameters = list(inspect.signature(function, eval_str=True).parameters.values())
+    if parameters and parameters[0].annotation is not inspect.Parameter.empty:
+        value = _rebuilt(parameters[0].annotation, value)
+    result = function(value)
+    return to_jsonable_python(await result if inspect.isawaitable(result) else result)
+
+
+def _rebuilt(annotation: Any, value: Any) -> Any:
+    """The value as its annotation says; as it came where pydantic can't (`typing.TypedDict` before Python 3.12)."""
+    try:
+        adapter: TypeAdapter[Any] = TypeAdapter(annotation)
+    except PydanticUserError:
+        return value
+    return adapter.validate_python(value)

@@ -1,0 +1,155 @@
+"""What an author's node awaits: tool calls, people, other agents, time. Each is one durable leaf.
+
+A leaf's answer is recorded; a worker that dies and comes back, or a node that LangGraph runs again after an
+interrupt, is given that answer and does nothing twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Any, ParamSpec, TypeVar
+
+import orjson
+
+from chargehand.agents.forms import duration, form_schema, parse_answer
+from chargehand.agents.runtime import Runtime, current
+from chargehand.agents.where import Where, where
+from chargehand.connectors.model import Tool
+from chargehand.errors import (
+    CallDenied,
+    CallExpired,
+    CallFailed,
+    CallInDoubt,
+    CallNotDone,
+    CallRejected,
+)
+from chargehand.outcome import Outcome
+
+P = ParamSpec("P")
+R = TypeVar("R")
+A = TypeVar("A")
+
+_ERRORS: dict[str, type[CallNotDone]] = {
+    "denied": CallDenied,
+    "rejected": CallRejected,
+    "expired": CallExpired,
+    "failed": CallFailed,
+    "in_doubt": CallInDoubt,
+}
+
+
+async def call(tool: Tool[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
+    """Use a tool and return its typed result.
+
+    Policy decides; if people must agree, this waits for them, for days if need be.
+
+    Raises:
+        BadInput: the arguments do not fit the tool's signature; nothing was sent.
+        CallDenied, CallRejected, CallExpired: policy, a person or the deadline said no; nothing was done.
+        CallFailed: the system said no; nothing was done. `kind` says why (`not_found`, `conflict`, `invalid`, …).
+        CallInDoubt: nobody can say whether it was done; a person looks into it.
+    """
+    outcome = await attempt(tool, *args, **kwargs)
+    if not outcome.succeeded:
+        raise not_done(outcome)
+    return tool.decode(outcome.value)
+
+
+async def attempt(tool: Tool[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Outcome:
+    """Use a tool and return how it ended as data, whatever happened. Raises BadInput as `call` does."""
+    return await use_tool(tool.name, tool.encode(*args, **kwargs))
+
+
+async def use_tool(name: str, arguments: Mapping[str, Any]) -> Outcome:
+    """Use a tool by name, with arguments as plain JSON: for third-party tools that have no declaration here."""
+
+    async def send(runtime: Runtime, place: Where, position: int) -> Outcome:
+        return await runtime.call_tool(name, arguments, step=place.path, position=position)
+
+    return await leaf("tool", [name, arguments], send)
+
+
+async def ask_person(
+    form: Any,
+    *,
+    to: str,
+    within: str | timedelta = "3d",
+    title: str = "",
+    remind_after: str | timedelta | None = None,
+) -> Any:
+    """Ask a person, and wait until somebody answers.
+
+    `form` is a pydantic model (its fields become the form, its instance is returned), a JSON Schema, or a plain
+    sentence (the answer is then a text). `to` names who may answer: `role:quality` or `person:li`. `within` and
+    `remind_after` are a timedelta or a text such as `90m`, `2d`.
+
+    Returns the answer, or None when nobody answered in time: an author decides what that means.
+    """
+    question = {
+        "title": title,
+        **form_schema(form),
+        "to": to,
+        "within_seconds": duration(within).total_seconds(),
+        "remind_after_seconds": duration(remind_after).total_seconds() if remind_after else None,
+    }
+
+    async def ask(runtime: Runtime, place: Where, position: int) -> Mapping[str, Any]:
+        return await runtime.ask_person(question, step=place.path, position=position)
+
+    reply = await leaf("person", question, ask)
+    return parse_answer(form, reply["answer"]) if reply["state"] == "answered" else None
+
+
+async def run_agent(name: str, value: Mapping[str, Any]) -> Outcome:
+    """Have another agent do it: a run of its own, for the same person, with no more authority than either has."""
+
+    async def start(runtime: Runtime, place: Where, position: int) -> Outcome:
+        return await runtime.run_agent(name, value, step=place.path, position=position)
+
+    return await leaf("agent", [name, value], start)
+
+
+def now() -> datetime:
+    """The run's time, aware, UTC; the same under replay."""
+    return current().now()
+
+
+async def sleep_until(at: datetime) -> None:
+    """Wait until a time, without holding a worker. Raises ValueError for a time without a zone."""
+    if at.tzinfo is None:
+        raise ValueError(f"{at} has no time zone; use chargehand.now() and timedelta")
+    await current().sleep_until(at, step=where().path)
+
+
+async def wait_for(event: str, *, within: str | timedelta | None = None) -> Any:
+    """The payload of the next event of that name that is sent to this run; None when `within` has passed."""
+    limit = None if within is None else duration(within)
+    return await current().wait_for(event, within=limit, step=where().path)
+
+
+def note(text: str, **data: Any) -> None:
+    """Put a line into the run's stream of events, for people who follow it."""
+    current().record("note", {"text": text, **data}, step=where().path)
+
+
+async def leaf(kind: str, asked: Any, do: Callable[[Runtime, Where, int], Awaitable[A]]) -> A:
+    """Do something once at this place of the run; when the node is run again, return what it answered."""
+    runtime, place = current(), where()
+    fingerprint = f"{kind}:{orjson.dumps(asked, default=str, option=orjson.OPT_SORT_KEYS).decode()}"
+    slot = runtime.ledger.slot(place.task, place.attempt, fingerprint)
+    if slot.settled:
+        return slot.answer
+    return slot.settle(await do(runtime, place, slot.position))
+
+
+def not_done(outcome: Outcome) -> CallNotDone:
+    """The error that says how a call ended without a result."""
+    failure = outcome.failure
+    return _ERRORS.get(outcome.state, CallFailed)(
+        failure.detail if failure else f"{outcome.tool}: {outcome.state}.",
+        tool=outcome.tool,
+        call_key=outcome.call_key,
+        kind=failure.kind if failure else "unknown",
+        way_out=failure.way_out if failure else "",
+    )

@@ -1,0 +1,113 @@
+"""An agent as its author declares it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.errors import PydanticSchemaGenerationError, PydanticUserError
+
+from chargehand.agents.io_node import io_nodes
+from chargehand.agents.version import content_version
+from chargehand.connectors.model import Tool
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What one run may use at most. Reserved before a call, so that it stops before it is passed."""
+
+    model_calls: int | None = None
+    tool_calls: int | None = None
+    tokens: int | None = None
+
+
+@dataclass(frozen=True)
+class Undo:
+    """How what a tool did is taken back when a run fails or is stopped: by the tool that its declaration names.
+
+    `arguments` makes the undoing tool's arguments from the result.
+    """
+
+    tool: Tool[..., Any]
+    by: Tool[..., Any]
+    arguments: Callable[[Any], Mapping[str, Any]]
+
+    def arguments_for(self, _arguments: Mapping[str, Any], value: Any) -> tuple[str, dict[str, Any]]:
+        """The undoing tool's name and its arguments as plain JSON."""
+        return self.by.name, self.by.encode(**self.arguments(self.tool.decode(value)))
+
+
+@dataclass(frozen=True)
+class AgentSpec:
+    """A named, owned behaviour. `graph` is a LangGraph StateGraph, a compiled graph, or an `@entrypoint`.
+
+    `business_key` names the input field by which people look for a run, e.g. `order_number`.
+    """
+
+    name: str
+    graph: Any
+    title: str
+    description: str
+    owner: str
+    module: str
+    tools: tuple[Tool[..., Any], ...] = ()
+    agents: tuple[str, ...] = ()
+    undo: tuple[Undo, ...] = ()
+    input_type: type[BaseModel] | None = None
+    output_type: type[BaseModel] | None = None
+    business_key: str = ""
+    category: str = ""
+    recursion_limit: int = 100
+    budget: Budget = field(default_factory=Budget)
+    pinned_version: str = ""
+
+    @property
+    def principal(self) -> str:
+        return f"agent:{self.name}"
+
+    @cached_property
+    def version(self) -> str:
+        """Hash of what decides how it behaves: its package's source, its tools' contracts, the installed packages."""
+        return self.pinned_version or content_version(self.module, self.tools)
+
+    @cached_property
+    def compiled(self) -> Any:
+        """The graph, ready to run; compiled once a process, without a checkpointer: each run brings its own."""
+        compile_graph = getattr(self.graph, "compile", None)
+        return compile_graph(name=self.name) if callable(compile_graph) else self.graph
+
+    @cached_property
+    def input_schema(self) -> Mapping[str, Any]:
+        """JSON Schema of what a run is started with."""
+        if self.input_type is not None:
+            return self.input_type.model_json_schema()
+        return _derived(self.compiled.get_input_jsonschema)
+
+    @cached_property
+    def output_schema(self) -> Mapping[str, Any]:
+        """JSON Schema of its result."""
+        if self.output_type is not None:
+            return self.output_type.model_json_schema()
+        return _derived(self.compiled.get_output_jsonschema)
+
+    @cached_property
+    def io_nodes(self) -> Mapping[str, Any]:
+        """Functions of this agent's package that are marked to run as activities, by name."""
+        return io_nodes(self.module)
+
+    def undo_for(self, tool: str) -> Undo | None:
+        return next((one for one in self.undo if one.tool.name == tool), None)
+
+    def tool_names(self) -> frozenset[str]:
+        return frozenset(tool.name for tool in self.tools)
+
+
+def _derived(schema: Callable[[], dict[str, Any]]) -> Mapping[str, Any]:
+    """A graph's own schema; any object where its state has no JSON Schema (`typing.TypedDict` before Python 3.12)."""
+    try:
+        return schema()
+    except (PydanticUserError, PydanticSchemaGenerationError):
+        return {"type": "object"}

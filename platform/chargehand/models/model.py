@@ -1,0 +1,58 @@
+"""A question to a language model, its answer, and what it used."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRequest:
+    """`messages` as LangChain writes them; `tools` and `response_format` as OpenAI does. `key` never changes."""
+
+    tenant: str
+    run: str
+    key: str
+    agent: str
+    principal: str
+    step: str
+    tier: str
+    messages: list[dict[str, Any]]
+    temperature: float = 0.0
+    tools: list[dict[str, Any]] | None = None
+    tool_choice: Any = None
+    response_format: dict[str, Any] | None = None
+    stop: list[str] | None = None
+    token_limit: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What one call used. `cost` is None where no price is known: unknown, not free."""
+
+    model: str
+    tokens_in: int
+    tokens_out: int
+    cost: Decimal | None = None
+    currency: str = "USD"
+    seconds: float = 0.0
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "model": self.model,
+            "tokens_in": self.tokens_in,
+            "tokens_out": self.tokens_out,
+            "cost": None if self.cost is None else str(self.cost),
+            "currency": self.currency,
+            "seconds": round(self.seconds, 3),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class ModelAnswer:
+    """The message as LangChain writes it."""
+
+    message: dict[str, Any]
+    usage: Usage
+    detail: dict[str, Any] = field(default_factory=dict[str, Any])

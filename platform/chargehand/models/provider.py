@@ -1,0 +1,175 @@
+"""The model matrix: tiers to models at any OpenAI-compatible endpoint. Lives with the gateway worker, which holds keys.
+
+Repeating is the workflow's business (`max_retries=0` here). Every answer is kept under its call's key before it is
+given, so that a worker that dies after asking does not pay again.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, cast
+
+import orjson
+from langchain_core.messages import AIMessage, message_to_dict, messages_from_dict
+from langchain_openai import ChatOpenAI
+from openai import APIConnectionError, APIStatusError, APITimeoutError, OpenAIError
+from pydantic import SecretStr
+
+from chargehand import clock
+from chargehand.database import Database, Transaction
+from chargehand.errors import BadInput, Unavailable
+from chargehand.models import store
+from chargehand.models.model import ModelAnswer, ModelRequest, Usage
+from chargehand.models.prices import cost
+from chargehand.settings import Settings
+
+TIERS = ("light", "standard", "strong")
+TIMEOUT_SECONDS = 120.0
+_RETRYABLE = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One model at one OpenAI-compatible endpoint."""
+
+    base_url: str
+    model: str
+    api_key: SecretStr | None = None
+
+
+class Models:
+    """Answers questions to the tiers that are configured."""
+
+    def __init__(self, endpoints: Mapping[str, Endpoint], db: Database | None = None) -> None:
+        self.endpoints = dict(endpoints)
+        self.db = db
+        self._clients: dict[tuple[str, float], ChatOpenAI] = {}
+
+    @classmethod
+    def from_settings(cls, given: Settings, db: Database | None = None) -> Models:
+        """One model for every tier, if one is configured. Raises BadInput when half of it is."""
+        if given.model_base_url is None:
+            return cls({}, db)
+        if given.model_name is None:
+            raise BadInput("an endpoint is set, and no model", field="CHARGEHAND_MODEL_NAME", value="")
+        endpoint = Endpoint(given.model_base_url, given.model_name, given.model_api_key)
+        return cls(dict.fromkeys(TIERS, endpoint), db)
+
+    def tiers(self) -> frozenset[str]:
+        return frozenset(self.endpoints)
+
+    def has_model(self, tier: str = "light") -> bool:
+        return tier in self.endpoints
+
+    async def ask(self, request: ModelRequest) -> ModelAnswer:
+        """One question, one answer.
+
+        Raises:
+            BadInput: no model is configured for the tier, its budget is used up, or the endpoint refuses the request.
+            Unavailable: the endpoint does not answer now; asking again is right.
+        """
+        kept = await self._kept(request)
+        if kept is not None:
+            return kept
+        await self._within_budget(request)
+        client = self._client(request.tier, request.temperature)
+        options = {
+            name: value
+            for name in ("tools", "tool_choice", "response_format", "stop")
+            if (value := getattr(request, name)) is not None
+        }
+        began = time.monotonic()
+        try:
+            message = await client.ainvoke(messages_from_dict(request.messages), **options)
+        except (APIConnectionError, APITimeoutError) as error:
+            raise Unavailable(f"The model endpoint does not answer: {type(error).__name__}.") from error
+        except APIStatusError as error:
+            detail = f"The model endpoint answered {error.status_code}."
+            if error.status_code in _RETRYABLE:
+                raise Unavailable(detail) from error
+            raise BadInput(f"{detail} {error.message}", field="chat_model", value=request.tier) from error
+        except OpenAIError as error:  # e.g. an answer that was cut off
+            raise BadInput(f"The model's answer can't be used: {error}", field="chat_model") from error
+        answer = ModelAnswer(message_to_dict(message), self._usage(request.tier, message, time.monotonic() - began))
+        await self._keep(request, answer)
+        return answer
+
+    def _client(self, tier: str, temperature: float) -> ChatOpenAI:
+        endpoint = self.endpoints.get(tier)
+        if endpoint is None:
+            raise BadInput(
+                "no language model is configured",
+                field="chat_model",
+                value=tier,
+                way_out="Set CHARGEHAND_MODEL_BASE_URL and CHARGEHAND_MODEL_NAME for the gateway worker.",
+            )
+        key = (tier, temperature)
+        if key not in self._clients:
+            self._clients[key] = ChatOpenAI(
+                base_url=endpoint.base_url,
+                model=endpoint.model,
+                api_key=endpoint.api_key or SecretStr("none"),
+                temperature=temperature,
+                max_retries=0,
+                timeout=TIMEOUT_SECONDS,
+            )
+        return self._clients[key]
+
+    def _usage(self, tier: str, message: AIMessage, seconds: float) -> Usage:
+        used: Any = message.usage_metadata or {}
+        tokens_in, tokens_out = int(used.get("input_tokens", 0)), int(used.get("output_tokens", 0))
+        model = self.endpoints[tier].model
+        return Usage(model, tokens_in, tokens_out, cost(model, tokens_in, tokens_out), seconds=seconds)
+
+    async def _within_budget(self, request: ModelRequest) -> None:
+        if request.token_limit is None or self.db is None:
+            return
+        used = await self.db.read(lambda connection: store.tokens_of_run(connection, request.tenant, request.run))
+        # Four characters a token is what English takes; the question is reserved before it is asked.
+        asked = len(orjson.dumps(request.messages)) // 4
+        if used + asked > request.token_limit:
+            raise BadInput(
+                f"the run may use {request.token_limit} tokens, has used {used}, and this asks about {asked} more",
+                field="budget.tokens",
+                way_out="Raise the agent's budget.",
+            )
+
+    async def _kept(self, request: ModelRequest) -> ModelAnswer | None:
+        if self.db is None:
+            return None
+        row = await self.db.read(lambda connection: store.find(connection, request.tenant, request.key))
+        if row is None:
+            return None
+        price = Decimal(row["cost"]) if row["cost"] else None
+        usage = Usage(row["model"], row["tokens_in"], row["tokens_out"], price, row["currency"], row["seconds"])
+        return ModelAnswer(cast("dict[str, Any]", orjson.loads(row["message"])), usage)
+
+    async def _keep(self, request: ModelRequest, answer: ModelAnswer) -> None:
+        if self.db is None:
+            return
+        used = answer.usage
+        row = store.ModelCallRow(
+            key=request.key,
+            tenant=request.tenant,
+            run=request.run,
+            agent=request.agent,
+            principal=request.principal,
+            step=request.step,
+            tier=request.tier,
+            model=used.model,
+            tokens_in=used.tokens_in,
+            tokens_out=used.tokens_out,
+            cost="" if used.cost is None else str(used.cost),
+            currency=used.currency,
+            seconds=used.seconds,
+            message=orjson.dumps(answer.message, default=str).decode(),
+            at=clock.iso(clock.now()),
+        )
+
+        def unit(tx: Transaction) -> None:
+            store.keep(tx, row)
+
+        await self.db.write(unit)

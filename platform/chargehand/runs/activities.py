@@ -1,0 +1,372 @@
+"""What a run's workflow has done on the gateway's queue: everything that needs credentials or the database.
+
+Who acts is never taken from the payload. The workflow that asks is a run, and the run's row says for whom, by which
+agent and in which tenant.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from temporalio import activity
+from temporalio.exceptions import ApplicationError
+
+from chargehand import clock, ids
+from chargehand.audit import log
+from chargehand.audit.model import Record, Who
+from chargehand.clock import iso, parse
+from chargehand.database import Database, Transaction
+from chargehand.errors import ChargehandError, ConnectorUnavailable, NotFound, Unavailable
+from chargehand.gateway.model import ApprovalNeeded, ToolCall
+from chargehand.models.model import ModelAnswer, ModelRequest
+from chargehand.outcome import Outcome
+from chargehand.runs import store
+from chargehand.runs.heartbeat import heartbeat
+from chargehand.runs.keys import call_key
+from chargehand.runs.payloads import (
+    Approval,
+    ChildIn,
+    ChildOut,
+    Finish,
+    ModelCallIn,
+    ModelCallOut,
+    PersonTaskIn,
+    PersonTaskOut,
+    Reminder,
+    Telling,
+    ToolCallIn,
+    ToolCallOut,
+)
+from chargehand.runs.rows import dumps, loads
+
+CHANGED = ("starting", "running", "waiting", "stopping")
+
+
+class Gateway(Protocol):
+    """The one door to connectors; see `gateway.gateway.Gateway`."""
+
+    async def call(self, tool_call: ToolCall) -> Outcome | ApprovalNeeded: ...
+
+
+class Models(Protocol):
+    """The model matrix; see `models.provider.Models`."""
+
+    def tiers(self) -> frozenset[str]: ...
+
+    async def ask(self, request: ModelRequest) -> ModelAnswer: ...
+
+
+class Reminders(Protocol):
+    """What timers do to an approval request; see `approvals.service.ApprovalService`."""
+
+    async def remind(self, approval: str, tenant: str) -> Any: ...
+
+    async def escalate(self, approval: str, tenant: str) -> Any: ...
+
+
+StartChild = Callable[..., Coroutine[Any, Any, tuple[str, str]]]
+"""(parent row, agent, input, request key) to (run id, version); see `runs.service.RunService.start_child`."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunFacts:
+    """What never changes about a run, remembered by the worker that serves it."""
+
+    tenant: str
+    run: str
+    agent: str
+    version: str
+    chain: tuple[str, ...]
+    principal: str
+    business_key: str
+    signed_in_by: str
+
+
+class GatewayActivities:
+    """One per gateway worker."""
+
+    def __init__(
+        self, db: Database, gateway: Gateway, models: Models, reminders: Reminders, start_child: StartChild
+    ) -> None:
+        self.db = db
+        self.gateway = gateway
+        self.models = models
+        self.reminders = reminders
+        self.start_child_run = start_child
+        self._facts: dict[str, RunFacts] = {}
+
+    def all(self) -> list[Callable[..., Any]]:
+        return [
+            self.tool_call,
+            self.model_call,
+            self.model_tiers,
+            self.record_events,
+            self.remind,
+            self.person_task,
+            self.expire_task,
+            self.start_child,
+            self.finish_run,
+        ]
+
+    @activity.defn(name="tool_call")
+    async def tool_call(self, given: ToolCallIn) -> ToolCallOut:
+        """Through the gateway. What is not the call's fault is tried again, for ever; nothing was sent meanwhile."""
+        facts = await self._run()
+        key = call_key(facts.tenant, facts.run, given.position)
+        call = ToolCall(
+            tenant=facts.tenant,
+            run=facts.run,
+            key=key,
+            chain=facts.chain,
+            tool=given.tool,
+            arguments=given.arguments,
+            agent=facts.agent,
+            agent_version=facts.version,
+            step=given.step,
+            business_key=facts.business_key,
+        )
+        async with heartbeat():
+            # The events ride along in the same group commit as the gateway's own record.
+            told = asyncio.create_task(self._tell(facts, given.telling))
+            try:
+                answer = await _finish(self.gateway.call(call))
+            except ConnectorUnavailable as error:
+                return ToolCallOut(key=key, unavailable=str(error))
+            except Unavailable as error:
+                raise _again(error) from error
+            finally:
+                await _settled(told)
+        if isinstance(answer, Outcome):
+            return ToolCallOut(key=key, outcome=answer)
+        return ToolCallOut(
+            key=key,
+            approval=Approval(
+                id=answer.approval,
+                sentence=answer.sentence,
+                expires_at=iso(answer.expires_at),
+                remind_at=iso(answer.remind_at) if answer.remind_at else None,
+                escalate_at=iso(answer.escalate_at) if answer.escalate_at else None,
+            ),
+        )
+
+    @activity.defn(name="model_call")
+    async def model_call(self, given: ModelCallIn) -> ModelCallOut:
+        """Ask the configured model; the answer is kept by key, so that a crash does not pay twice."""
+        facts = await self._run()
+        await self._tell(facts, given.telling)
+        request = ModelRequest(
+            tenant=facts.tenant,
+            run=facts.run,
+            key=call_key(facts.tenant, facts.run, given.position),
+            agent=facts.agent,
+            principal=facts.principal,
+            step=given.step,
+            token_limit=given.token_limit,
+            **given.request,
+        )
+        async with heartbeat():
+            try:
+                answer = await self.models.ask(request)
+            except Unavailable as error:
+                return ModelCallOut(unavailable=str(error))
+            except ChargehandError as error:
+                return ModelCallOut(error=str(error))
+        return ModelCallOut(message=answer.message, usage=answer.usage.as_json())
+
+    @activity.defn(name="model_tiers")
+    async def model_tiers(self) -> list[str]:
+        return sorted(self.models.tiers())
+
+    @activity.defn(name="record_events")
+    async def record_events(self, telling: Telling) -> None:
+        await self._tell(await self._run(), telling)
+
+    @activity.defn(name="remind")
+    async def remind(self, given: Reminder) -> None:
+        """Remind or escalate. Both are harmless when repeated or when it was closed meanwhile."""
+        facts = await self._run()
+        await self._tell(facts, given.telling)
+        if given.id.startswith("task_"):
+            return  # the event above is the reminder: the console shows the task as due
+        try:
+            if given.kind == "escalate":
+                await self.reminders.escalate(given.id, facts.tenant)
+            else:
+                await self.reminders.remind(given.id, facts.tenant)
+        except NotFound:
+            return
+        except Unavailable as error:
+            raise _again(error) from error
+
+    @activity.defn(name="person_task")
+    async def person_task(self, given: PersonTaskIn) -> PersonTaskOut:
+        """Put a question to a person; putting it twice changes nothing."""
+        facts = await self._run()
+        to = facts.principal if given.to == "principal" else given.to
+
+        def unit(tx: Transaction) -> Mapping[str, Any]:
+            row = store.PersonTaskRow(
+                id=given.id,
+                tenant=facts.tenant,
+                run=facts.run,
+                agent=facts.agent,
+                node=given.node,
+                question=given.question,
+                title=given.title,
+                form=dumps(given.form),
+                to=to,
+                principal=facts.principal,
+                state="open",
+                asked_at=iso(clock.now()),
+                expires_at=iso(parse(given.expires_at)),
+            )
+            if store.find_task(tx.connection, given.id) is None:
+                store.insert_ignore(tx.connection, store.TASK, [row.model_dump()])
+                detail = {"task": given.id, "question": given.question, "to": to}
+                log.append(tx, _record(facts, "person_task", {"event": "asked", **detail}, step=given.node))
+            self._events(tx, facts, given.telling)
+            found = store.find_task(tx.connection, given.id)
+            return {} if found is None else dict(found)
+
+        return _task_out(await self._write(unit))
+
+    @activity.defn(name="expire_task")
+    async def expire_task(self, given: Reminder) -> PersonTaskOut:
+        """Close a question whose time is over, unless it was answered: then the answer."""
+        facts = await self._run()
+
+        def unit(tx: Transaction) -> Mapping[str, Any]:
+            if store.close_task(tx, given.id, "expired"):
+                log.append(tx, _record(facts, "person_task", {"event": "expired", "task": given.id}))
+            store.mark_told(tx, given.id)
+            self._events(tx, facts, given.telling)
+            found = store.find_task(tx.connection, given.id)
+            return {} if found is None else dict(found)
+
+        return _task_out(await self._write(unit))
+
+    @activity.defn(name="start_child")
+    async def start_child(self, given: ChildIn) -> ChildOut:
+        """A run for another agent, for the same person; policy decides as for a start by hand."""
+        facts = await self._run()
+        await self._tell(facts, given.telling)
+        key = f"child:{call_key(facts.tenant, facts.run, given.position)}"
+        try:
+            run, version = await self.start_child_run(facts, given.agent, given.input, key)
+        except Unavailable as error:
+            raise _again(error) from error
+        except ChargehandError as error:
+            return ChildOut(refused=str(error))
+        return ChildOut(run=run, version=version)
+
+    @activity.defn(name="finish_run")
+    async def finish_run(self, given: Finish) -> None:
+        """Record how the run ended, once."""
+        facts = await self._run()
+
+        def unit(tx: Transaction) -> None:
+            self._events(tx, facts, given.telling)
+            columns = {
+                "result": dumps(given.result) if given.result is not None else "",
+                "failure": dumps(given.failure) if given.failure else "",
+                "waiting": "[]",
+                "ended_at": iso(clock.now()),
+            }
+            if store.set_state(tx, facts.run, given.state, of=CHANGED, **columns):
+                detail = {"event": given.state, **({"failure": given.failure} if given.failure else {})}
+                log.append(tx, _record(facts, "run", detail, outcome=given.state))
+
+        await self._write(unit)
+        self._facts.pop(facts.run, None)
+
+    async def _tell(self, facts: RunFacts, telling: Telling) -> None:
+        await self._write(lambda tx: self._events(tx, facts, telling))
+
+    @staticmethod
+    def _events(tx: Transaction, facts: RunFacts, telling: Telling) -> None:
+        if not telling.events:
+            return
+        rows = [{**one.model_dump(exclude={"data"}), "data": dumps(one.data)} for one in telling.events]
+        store.add_events(tx, facts.tenant, facts.run, rows)
+        last = telling.events[-1].seq
+        store.stand(tx, facts.run, seq=last, state=telling.state, waiting=dumps(telling.waiting))
+
+    async def _write(self, unit: Callable[[Transaction], Any]) -> Any:
+        try:
+            return await self.db.write(unit)
+        except Unavailable as error:
+            raise _again(error) from error
+
+    async def _run(self) -> RunFacts:
+        """The run whose workflow asks. A workflow that is no run of ours is refused."""
+        run = activity.info().workflow_id or ""
+        known = self._facts.get(run)
+        if known is not None:
+            return known
+        try:
+            row = await self.db.read(lambda connection: store.find_run(connection, run))
+        except Unavailable as error:
+            raise _again(error) from error
+        if row is None or row["agent"] != activity.info().workflow_type:
+            raise ApplicationError(f"{run!r} is no run of this installation.", type="NotARun", non_retryable=True)
+        facts = RunFacts(
+            tenant=row["tenant"],
+            run=run,
+            agent=row["agent"],
+            version=row["agent_version"],
+            chain=tuple(loads(row["chain"])),
+            principal=row["principal"],
+            business_key=row["business_key"],
+            signed_in_by=row["signed_in_by"],
+        )
+        if len(self._facts) > 10_000:
+            self._facts.clear()
+        self._facts[run] = facts
+        return facts
+
+
+async def _finish(call: Coroutine[Any, Any, Outcome | ApprovalNeeded]) -> Outcome | ApprovalNeeded:
+    """A call that began is settled, also when its activity is cancelled meanwhile."""
+    running = asyncio.ensure_future(call)
+    try:
+        return await asyncio.shield(running)
+    except asyncio.CancelledError:
+        return await running
+
+
+async def _settled(told: asyncio.Task[None]) -> None:
+    await asyncio.wait([told])
+    told.result()
+
+
+def _task_out(row: Mapping[str, Any]) -> PersonTaskOut:
+    return PersonTaskOut(state=row["state"], answer=loads(row["answer"]), by=row["answered_by"])
+
+
+def _again(error: ChargehandError) -> ApplicationError:
+    return ApplicationError(str(error), type=error.code)
+
+
+def _record(facts: RunFacts, kind: Any, detail: dict[str, Any], *, step: str = "", outcome: str = "") -> Record:
+    return Record(
+        id=ids.new_id("rec"),
+        at=iso(clock.now()),
+        tenant=facts.tenant,
+        kind=kind,
+        who=Who(
+            principal=facts.principal,
+            chain=facts.chain,
+            agent=facts.agent,
+            agent_version=facts.version,
+            signed_in_by=facts.signed_in_by,
+        ),
+        run=facts.run,
+        step=step,
+        outcome=outcome,
+        business_key=facts.business_key,
+        arguments=None,
+        detail=detail,
+    )

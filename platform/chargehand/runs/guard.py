@@ -1,0 +1,85 @@
+"""No I/O from a workflow: whatever a node tries on the workflow's thread fails at once, and says what to do.
+
+A Python audit hook sees sockets, processes and files whoever opens them, also inside libraries. Replay would repeat
+them, and nothing would have been asked or recorded. Imports and the tracebacks of errors may read source files.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+import threading
+from typing import Any
+
+from chargehand.agents.where import where
+from chargehand.errors import BadInput
+
+_CALLS = {
+    "socket.connect": "opens a connection",
+    "socket.bind": "opens a socket",
+    "socket.sendto": "sends a datagram",
+    "socket.sendmsg": "sends a datagram",
+    "socket.getaddrinfo": "looks up a host name",
+    "socket.gethostbyname": "looks up a host name",
+    "subprocess.Popen": "starts a process",
+    "os.system": "starts a process",
+    "os.posix_spawn": "starts a process",
+    "os.exec": "starts a process",
+    "os.fork": "starts a process",
+    "open": "opens a file",
+    "os.remove": "removes a file",
+    "os.rename": "renames a file",
+    "os.mkdir": "makes a folder",
+    "os.rmdir": "removes a folder",
+    "os.listdir": "lists a folder",
+    "os.scandir": "lists a folder",
+    "shutil.rmtree": "removes a folder",
+    "sqlite3.connect": "opens a database",
+}
+_THREADS = "temporal_workflow_"
+# Python's own machinery reads source files to import a module or to print a traceback.
+_MACHINERY = frozenset({"importlib", "linecache", "tokenize", "traceback", "zipimport", "logging", "inspect"})
+
+_installed = False
+
+
+class WorkflowDidIO(BadInput):
+    """A node did I/O of its own inside the workflow. Names the node and the call."""
+
+    code = "workflow-did-io"
+
+
+def install() -> None:
+    """Watch this process's workflow threads. Audit hooks can't be removed, so this is done once."""
+    global _installed  # so is a process's audit hook
+    if not _installed:
+        _installed = True
+        sys.addaudithook(_hook)
+
+
+def _hook(event: str, args: tuple[Any, ...]) -> None:
+    does = _CALLS.get(event)
+    if does is None or not threading.current_thread().name.startswith(_THREADS):
+        return
+    place = where()
+    if not place.node or _by_machinery():
+        return
+    target = str(args[1]) if "socket" in event and len(args) > 1 and event != "socket.getaddrinfo" else str(args[:1])
+    raise WorkflowDidIO(
+        f"the node {place.path!r} {does} ({event} {target[:120]}) inside the workflow, where it would be repeated",
+        field="node",
+        value=place.path,
+        way_out="Mark what does it with @io_node, so that it runs as an activity, or use a connector's tool.",
+    )
+
+
+def _by_machinery() -> bool:
+    frame = inspect.currentframe()
+    for _ in range(14):
+        if frame is None:
+            break
+        module = str(frame.f_globals.get("__name__", "")).partition(".")[0]
+        if module in _MACHINERY or module == "_frozen_importlib_external" or "importlib" in frame.f_code.co_filename:
+            return True
+        frame = frame.f_back
+    return False

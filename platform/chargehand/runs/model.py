@@ -1,0 +1,134 @@
+"""Runs as everybody else sees them, and the frozen payloads between workflow and gateway worker."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+RunState = Literal["starting", "running", "waiting", "stopping", "succeeded", "failed", "stopped"]
+TaskState = Literal["open", "answered", "expired", "withdrawn"]
+WaitKind = Literal["approval", "task", "timer", "connector", "in_doubt", "event"]
+
+ENDED: frozenset[str] = frozenset({"succeeded", "failed", "stopped"})
+
+QUEUE_AGENTS = "agents"
+QUEUE_GATEWAY = "gateway"
+
+# Signals of the workflow; the outbox and the service send them.
+SIGNAL_APPROVAL = "approval_closed"
+SIGNAL_ANSWER = "answer"
+SIGNAL_STOP = "stop"
+SIGNAL_EVENT = "event"
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Whom or what a run waits for."""
+
+    kind: WaitKind
+    id: str
+    sentence: str
+    node: str
+    since: datetime
+    until: datetime | None = None
+    who: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RunFailure:
+    """Why a run can't go on, on which line of whose code, and what a person may do."""
+
+    detail: str
+    node: str = ""
+    line: str = ""
+    way_out: str = ""
+    kind: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RunSummary:
+    """One row of a list. `principal` is the person on whose behalf it runs."""
+
+    id: str
+    tenant: str
+    agent: str
+    agent_version: str
+    title: str
+    business_key: str
+    state: RunState
+    principal: str
+    created_at: datetime
+    ended_at: datetime | None = None
+    waiting: tuple[Waiting, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RunDetail(RunSummary):
+    """Everything about a run but its events."""
+
+    input: dict[str, Any] = field(default_factory=dict[str, Any])
+    result: Any = None
+    failure: RunFailure | None = None
+    chain: tuple[str, ...] = ()
+    signed_in_by: str = ""
+    parent: str = ""
+    children: tuple[str, ...] = ()
+    retry_of: str = ""
+    retried_as: str = ""
+    events: int = 0
+    trace_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RunEvent:
+    """One line of a run's story. `seq` counts from 1 without gaps; the same event always has the same number.
+
+    Kinds: run.started, run.stopping, run.succeeded, run.failed, run.stopped; node.started, node.finished,
+    node.waiting, node.failed; call.proposed, call.asked, call.reminded, call.closed, call.retry, call.in_doubt,
+    call.settled; model.asked, model.answered, model.retry; person.asked, person.reminded, person.answered,
+    person.expired; agent.started, agent.finished; timer.started, timer.fired; event.received; undo.started; note;
+    custom.
+    """
+
+    run: str
+    seq: int
+    at: datetime
+    kind: str
+    step: str
+    data: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class PersonTask:
+    """A question that an agent asks a person. `to` is `role:…`, `group:…` or `person:…`."""
+
+    id: str
+    tenant: str
+    run: str
+    agent: str
+    node: str
+    question: str
+    title: str
+    schema: dict[str, Any]
+    to: str
+    principal: str
+    asked_at: datetime
+    expires_at: datetime
+    state: TaskState
+    answer: Any = None
+    answered_by: str = ""
+    answered_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """`next` is the cursor of the following page; empty on the last."""
+
+    items: tuple[RunSummary, ...]
+    next: str
+
+
+def title_of(agent_title: str, business_key: str) -> str:
+    """What a list shows: `Complaint resolution · SO-1042`."""
+    return f"{agent_title} · {business_key}" if business_key else agent_title

@@ -1,0 +1,26 @@
+"""What a run's workflow has done on the agents' queue: an author's node that does I/O of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, cast
+
+from temporalio import activity
+from temporalio.exceptions import ApplicationError
+
+from chargehand.agents.io_node import run_io_node
+from chargehand.runs.payloads import IoNodeIn
+from chargehand.runs.registry import find_io_node
+
+
+@activity.defn(name="io_node")
+async def io_node(given: IoNodeIn) -> Any:
+    """Run a marked function. It may be repeated when it fails or its worker dies."""
+    function = find_io_node(given.node)
+    if function is None:
+        raise ApplicationError(
+            f"{given.node} is not marked with @io_node in this version of the agent.",
+            type="NotFound",
+            non_retryable=True,
+        )
+    return await run_io_node(cast("Callable[..., Any]", function), given.value)

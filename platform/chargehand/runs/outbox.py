@@ -1,0 +1,97 @@
+"""What was decided in our tables and Temporal must hear of: told until it is acknowledged. Runs in the gateway worker.
+
+Three things wait here: runs that were written and not begun, approvals that were closed, and person tasks that were
+answered. Telling twice is harmless, so two workers may do it at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import timedelta
+from typing import Any, Protocol
+
+from temporalio.service import RPCError, RPCStatusCode
+
+from chargehand import clock
+from chargehand.database import Database
+from chargehand.errors import ChargehandError
+from chargehand.runs import rows, store
+from chargehand.runs.model import SIGNAL_ANSWER, SIGNAL_APPROVAL
+from chargehand.runs.payloads import Answer
+from chargehand.runs.service import RunService
+
+EVERY_SECONDS = 0.2
+MAX_PAUSE_SECONDS = 10.0
+# A start is first tried by whoever wrote it; the outbox takes over after a moment.
+START_GRACE = timedelta(seconds=2)
+
+logger = logging.getLogger("chargehand.runs.outbox")
+
+
+class Notifications(Protocol):
+    """Closed approvals whose runs have not been told; see `approvals.service.ApprovalService`."""
+
+    async def pending_notifications(self, limit: int = 100) -> Sequence[Any]: ...
+
+    async def mark_notified(self, notification: str) -> None: ...
+
+
+class Outbox:
+    """Owned by one gateway worker; `run` until cancelled."""
+
+    def __init__(self, db: Database, runs: RunService, approvals: Notifications) -> None:
+        self.db = db
+        self.runs = runs
+        self.approvals = approvals
+
+    async def run(self) -> None:
+        """Each kind on its own, so that one that is stuck does not hold up the others."""
+        await asyncio.gather(*(self._loop(one) for one in (self.begin_runs, self.tell_approvals, self.tell_answers)))
+
+    async def begin_runs(self) -> int:
+        """Begin what was written and not begun; how many."""
+        before = clock.now() - START_GRACE
+        waiting = await self.db.read(lambda connection: store.runs_in(connection, ("starting",), before=before))
+        for row in waiting:
+            await self.runs.begin(row)
+        return len(waiting)
+
+    async def tell_approvals(self) -> int:
+        """Tell runs that an approval was closed; how many."""
+        pending = await self.approvals.pending_notifications()
+        for one in pending:
+            await self._signal(one.run, SIGNAL_APPROVAL, one.approval)
+            await self.approvals.mark_notified(one.id)
+        return len(pending)
+
+    async def tell_answers(self) -> int:
+        """Give runs the answers of people; how many."""
+        untold = await self.db.read(store.untold_tasks)
+        for row in untold:
+            task = rows.task(row)
+            await self._signal(task.run, SIGNAL_ANSWER, Answer(task=task.id, answer=task.answer, by=task.answered_by))
+            await self.db.write(lambda tx, told=task.id: store.mark_told(tx, told))
+        return len(untold)
+
+    async def _signal(self, run: str, signal: str, argument: Any) -> None:
+        """Returns when it is durable in the run's history, or the run is over and can't hear it."""
+        client = await self.runs.client()
+        try:
+            await client.get_workflow_handle(run).signal(signal, argument)
+        except RPCError as error:
+            if error.status is not RPCStatusCode.NOT_FOUND:
+                raise
+
+    @staticmethod
+    async def _loop(work: Callable[[], Awaitable[int]]) -> None:
+        pause = EVERY_SECONDS
+        while True:
+            try:
+                await work()
+                pause = EVERY_SECONDS
+            except (ChargehandError, RPCError) as error:
+                logger.warning("Not told yet, trying again in %.1f s: %s", pause, error)
+                pause = min(pause * 2, MAX_PAUSE_SECONDS)
+            await asyncio.sleep(pause)

@@ -1,0 +1,441 @@
+"""The runtime of a run, on Temporal: every leaf is one activity, and waiting holds no worker.
+
+Owned by one workflow; lives as long as it does. Tenant, person and agent are never said here: the gateway worker
+knows them from the run whose workflow asks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+from uuid import UUID
+
+from pydantic import BaseModel
+from temporalio import workflow
+from temporalio.common import RetryPolicy
+from temporalio.exceptions import ActivityError, ApplicationError, ChildWorkflowError
+
+from chargehand.agents.ledger import Ledger
+from chargehand.agents.model import AgentSpec
+from chargehand.clock import parse
+from chargehand.errors import BadInput
+from chargehand.outcome import Failure, Outcome
+from chargehand.runs.journal import Journal
+from chargehand.runs.model import QUEUE_GATEWAY
+from chargehand.runs.payloads import (
+    Answer,
+    Approval,
+    ChildIn,
+    ChildOut,
+    IoNodeIn,
+    ModelCallIn,
+    ModelCallOut,
+    PersonTaskIn,
+    PersonTaskOut,
+    Reminder,
+    RunInput,
+    SentEvent,
+    Stop,
+    Telling,
+    ToolCallIn,
+    ToolCallOut,
+)
+
+Out = TypeVar("Out", bound=BaseModel)
+
+# An activity answers within these, or its worker is taken for dead and it is given to another one.
+ACTIVITY_LIMIT = timedelta(minutes=5)
+HEARTBEAT = timedelta(seconds=10)
+RETRY = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(minutes=1))
+# A connector that is provably not reached is tried again after so many seconds each; then the author hears of it.
+CONNECTOR_RETRIES = (1, 2, 5, 10, 20)
+IN_DOUBT_RECHECK = timedelta(hours=1)
+IN_DOUBT_LIMIT = timedelta(days=30)
+APPROVAL_GRACE = timedelta(seconds=5)
+
+
+class TemporalRuntime:
+    """See `agents.runtime.Runtime`."""
+
+    def __init__(self, spec: AgentSpec, run: RunInput, journal: Journal, ledger: Ledger) -> None:
+        self.spec = spec
+        self.run = run
+        self.journal = journal
+        self.ledger = ledger
+        self.closed: set[str] = set()
+        self.answers: dict[str, Answer] = {}
+        self.inbox: list[SentEvent] = []
+        self.stop: Stop | None = None
+        self._tiers: frozenset[str] | None = None
+        self._calls = 0
+        self._done: list[tuple[str, dict[str, Any], Any]] = []
+
+    # Tool calls
+
+    async def call_tool(self, tool: str, arguments: Mapping[str, Any], *, step: str, position: int) -> Outcome:
+        self._go_on()
+        if tool not in self.spec.tool_names():
+            raise BadInput(
+                f"the agent {self.spec.name!r} uses it without having declared it",
+                field="tool",
+                value=tool,
+                way_out="Add it to agent(…, tools=[…]).",
+            )
+        limit = self.spec.budget.tool_calls
+        if limit is not None and self._calls >= limit:
+            detail = f"This run may make {limit} tool calls, and it has made them."
+            failure = Failure(kind="policy", detail=detail, way_out="Raise the budget of the agent.")
+            return Outcome(state="denied", tool=tool, call_key="", failure=failure)
+        self._calls += 1
+        self.journal.add("call.proposed", {"tool": tool, "arguments": arguments, "position": position}, step=step)
+        outcome = await self._call_until_settled(tool, arguments, step, position)
+        data = {"tool": tool, "position": position, **outcome.model_dump(mode="json")}
+        self.journal.add("call.settled", data, step=step)
+        if outcome.succeeded:
+            self._done.append((tool, dict(arguments), outcome.value))
+        return outcome
+
+    async def _call_until_settled(self, tool: str, arguments: Mapping[str, Any], step: str, position: int) -> Outcome:
+        unavailable = 0
+        doubt_until: datetime | None = None
+        while True:
+            answer = await self._gateway(
+                "tool_call",
+                lambda telling: ToolCallIn(
+                    tool=tool, arguments=dict(arguments), position=position, step=step, telling=telling
+                ),
+                ToolCallOut,
+                summary=tool,
+                finish=lambda late: self._settled_late(tool, arguments, step, position, late),
+            )
+            if answer.approval is not None:
+                await self._wait_for_approval(answer.approval, tool, step, position)
+            elif answer.outcome is None:
+                if unavailable == len(CONNECTOR_RETRIES):
+                    failure = Failure(kind="retryable", detail=answer.unavailable, way_out="Try again later.")
+                    return Outcome(state="failed", tool=tool, call_key=answer.key, failure=failure)
+                seconds = CONNECTOR_RETRIES[unavailable]
+                unavailable += 1
+                data = {"tool": tool, "position": position, "why": answer.unavailable, "seconds": seconds}
+                self.journal.add("call.retry", {**data, "attempt": unavailable}, step=step)
+                with self.journal.waiting("connector", answer.key, answer.unavailable, node=step, until=None):
+                    await self._pause(timedelta(seconds=seconds))
+            elif answer.outcome.state == "in_doubt":
+                doubt_until = doubt_until or workflow.now() + IN_DOUBT_LIMIT
+                if workflow.now() >= doubt_until:
+                    return answer.outcome
+                await self._wait_for_reconciliation(answer.outcome, step)
+            else:
+                return answer.outcome
+
+    def _settled_late(
+        self, tool: str, arguments: Mapping[str, Any], step: str, position: int, answer: ToolCallOut
+    ) -> None:
+        if answer.outcome is not None:
+            data = {"tool": tool, "position": position, **answer.outcome.model_dump(mode="json")}
+            self.journal.add("call.settled", data, step=step)
+            if answer.outcome.succeeded:
+                self._done.append((tool, dict(arguments), answer.outcome.value))
+
+    async def _wait_for_approval(self, approval: Approval, tool: str, step: str, position: int) -> None:
+        """Until it is closed or its time is over; reminds and escalates on the way. Then the gateway is asked again."""
+        expires = parse(approval.expires_at)
+        data = {"tool": tool, "position": position, **approval.model_dump(mode="json")}
+        self.journal.add("call.asked", data, step=step)
+        steps = [
+            (parse(at), kind) for at, kind in ((approval.remind_at, "remind"), (approval.escalate_at, "escalate")) if at
+        ]
+        steps = sorted(one for one in steps if workflow.now() < one[0] < expires)
+        with self.journal.waiting("approval", approval.id, approval.sentence, node=step, until=expires):
+            await self._tell()
+            for at, kind in [*steps, (expires + APPROVAL_GRACE, "expire")]:
+                if await self._until(lambda: approval.id in self.closed, at):
+                    break
+                if kind != "expire":
+                    self.journal.add("call.reminded", {"approval": approval.id, "kind": kind}, step=step)
+                    await self._remind(kind, approval.id)
+        self.journal.add("call.closed", {"approval": approval.id, "tool": tool, "position": position}, step=step)
+
+    async def _wait_for_reconciliation(self, outcome: Outcome, step: str) -> None:
+        """Nobody knows whether it was done: a person finds out. The signal, or another look after a while."""
+        detail = outcome.failure.detail if outcome.failure else outcome.tool
+        self.journal.add(
+            "call.in_doubt", {"tool": outcome.tool, "call_key": outcome.call_key, "why": detail}, step=step
+        )
+        with self.journal.waiting("in_doubt", outcome.call_key, detail, node=step, until=None):
+            await self._tell()
+            await self._until(lambda: outcome.call_key in self.closed, workflow.now() + IN_DOUBT_RECHECK)
+            self.closed.discard(outcome.call_key)
+
+    async def undo(self) -> None:
+        """Take back what succeeded and can be taken back, newest first, through the same gate."""
+        undone = {(tool, str(arguments)) for tool, arguments, _ in self._done}
+        for tool, arguments, value in reversed(self._done):
+            declared = self.spec.undo_for(tool)
+            if declared is None:
+                continue
+            undoing, undo_arguments = declared.arguments_for(arguments, value)
+            if (undoing, str(undo_arguments)) in undone:
+                continue
+            self.journal.add("undo.started", {"tool": tool, "by": undoing})
+            position = self.ledger.next_position
+            self.ledger.next_position += 1
+            self.journal.add("call.proposed", {"tool": undoing, "arguments": undo_arguments, "position": position})
+            outcome = await self._call_until_settled(undoing, undo_arguments, "", position)
+            self.journal.add("call.settled", {"tool": undoing, "position": position, **outcome.model_dump(mode="json")})
+
+    # Models
+
+    async def call_model(self, request: Mapping[str, Any], *, step: str, position: int) -> Mapping[str, Any]:
+        self._go_on()
+        self.journal.add("model.asked", {"tier": request["tier"], "position": position}, step=step)
+        delays = iter(CONNECTOR_RETRIES)
+        while True:
+            answer = await self._gateway(
+                "model_call",
+                lambda telling: ModelCallIn(
+                    request=dict(request),
+                    position=position,
+                    step=step,
+                    telling=telling,
+                    token_limit=self.spec.budget.tokens,
+                ),
+                ModelCallOut,
+                summary=f"model {request['tier']}",
+            )
+            if answer.message is not None:
+                self.journal.add("model.answered", {"position": position, **answer.usage}, step=step)
+                return {"message": answer.message, "usage": answer.usage}
+            seconds = next(delays, None)
+            if answer.error or seconds is None:
+                raise BadInput(answer.error or answer.unavailable, field="chat_model", value=request["tier"])
+            self.journal.add("model.retry", {"position": position, "why": answer.unavailable}, step=step)
+            await self._pause(timedelta(seconds=seconds))
+
+    async def model_tiers(self) -> frozenset[str]:
+        if self._tiers is None:
+            found = await workflow.execute_activity(
+                "model_tiers",
+                result_type=list[str],
+                task_queue=QUEUE_GATEWAY,
+                start_to_close_timeout=HEARTBEAT,
+                retry_policy=RETRY,
+            )
+            self._tiers = frozenset(found)
+        return self._tiers
+
+    # People, agents, nodes
+
+    async def ask_person(self, question: Mapping[str, Any], *, step: str, position: int) -> Mapping[str, Any]:
+        self._go_on()
+        task = f"task_{self.run.run.removeprefix('run_')}_{position}"
+        expires = workflow.now() + timedelta(seconds=float(question["within_seconds"]))
+        remind_after = question.get("remind_after_seconds")
+        remind = workflow.now() + timedelta(seconds=float(remind_after)) if remind_after else None
+        data = {"task": task, "to": question["to"], "question": question["question"], "expires_at": expires.isoformat()}
+        self.journal.add("person.asked", data, step=step)
+        with self.journal.waiting("task", task, str(question["question"]), node=step, until=expires):
+            await self._gateway(
+                "person_task",
+                lambda telling: PersonTaskIn(
+                    id=task,
+                    node=step,
+                    title=question["title"],
+                    question=question["question"],
+                    form=question["schema"],
+                    to=question["to"],
+                    expires_at=expires.isoformat(),
+                    telling=telling,
+                ),
+                PersonTaskOut,
+                summary=f"ask {question['to']}",
+            )
+            if remind and remind < expires and not await self._until(lambda: task in self.answers, remind):
+                self.journal.add("person.reminded", {"task": task}, step=step)
+                await self._remind("remind", task)
+            answered = await self._until(lambda: task in self.answers, expires)
+        if answered:
+            reply = PersonTaskOut(state="answered", answer=self.answers[task].answer, by=self.answers[task].by)
+        else:  # an answer may have been given in the last moment: the table decides
+            reply = await self._gateway(
+                "expire_task", lambda telling: Reminder(kind="expire", id=task, telling=telling), PersonTaskOut
+            )
+        self.journal.add(f"person.{reply.state}", {"task": task, "by": reply.by, "answer": reply.answer}, step=step)
+        return reply.model_dump()
+
+    async def interrupted(self, value: Any, schema: Mapping[str, Any] | None) -> Any:
+        """LangGraph's own `interrupt(value)`: ask whoever started the run, or whom the value names in `to`."""
+        given: dict[str, Any] = value if isinstance(value, dict) else {"question": str(value)}
+        question = {
+            "title": str(given.get("title") or ""),
+            "question": str(given.get("question") or given.get("title") or given),
+            "schema": dict(schema) if schema else {},
+            "to": str(given.get("to") or "principal"),
+            "within_seconds": timedelta(days=30).total_seconds(),
+        }
+        position = self.ledger.next_position
+        self.ledger.next_position += 1
+        reply = await self.ask_person(question, step=str(given.get("node") or ""), position=position)
+        if reply["state"] != "answered":
+            raise BadInput("nobody answered in 30 days", field="interrupt", value=question["question"])
+        return reply["answer"]
+
+    async def run_agent(self, agent: str, value: Mapping[str, Any], *, step: str, position: int) -> Outcome:
+        self._go_on()
+        if agent not in self.spec.agents:
+            raise BadInput(
+                f"the agent {self.spec.name!r} delegates without having declared it",
+                field="agent",
+                value=agent,
+                way_out="Add it to agent(…, agents=[…]).",
+            )
+        child = await self._gateway(
+            "start_child",
+            lambda telling: ChildIn(agent=agent, input=dict(value), position=position, telling=telling),
+            ChildOut,
+            summary=f"start {agent}",
+        )
+        tool = f"agent.{agent}"
+        if not child.run:
+            failure = Failure(kind="policy", detail=child.refused)
+            return Outcome(state="denied", tool=tool, call_key="", failure=failure)
+        self.journal.add("agent.started", {"agent": agent, "run": child.run}, step=step)
+        await self._tell()
+        try:
+            result = await workflow.execute_child_workflow(
+                agent,
+                RunInput(run=child.run, agent=agent, version=child.version, input=dict(value)),
+                id=child.run,
+                task_queue=workflow.info().task_queue,
+            )
+            outcome = Outcome(state="succeeded", tool=tool, call_key=child.run, value=result)
+        except ChildWorkflowError as error:
+            cause = error.cause
+            detail = cause.message if isinstance(cause, ApplicationError) else str(cause or error)
+            failure = Failure(kind="unknown", detail=detail)
+            outcome = Outcome(state="failed", tool=tool, call_key=child.run, failure=failure)
+        self.journal.add("agent.finished", {"agent": agent, "run": child.run, "state": outcome.state}, step=step)
+        return outcome
+
+    async def run_node(self, node: str, value: Any, *, step: str, position: int) -> Any:  # noqa: ARG002  # a leaf's
+        self._go_on()
+        try:
+            return await workflow.execute_activity(
+                "io_node",
+                IoNodeIn(node=node, value=value),
+                start_to_close_timeout=ACTIVITY_LIMIT,
+                retry_policy=RetryPolicy(maximum_attempts=5),
+                summary=node,
+            )
+        except ActivityError as error:
+            cause = error.cause
+            if isinstance(cause, ApplicationError):
+                raise BadInput(f"the node {node} failed: {cause.message}", field=step or node) from None
+            raise
+
+    # Time and events
+
+    def now(self) -> datetime:
+        return workflow.now()
+
+    def uuid(self) -> UUID:
+        return workflow.uuid4()
+
+    async def sleep_until(self, at: datetime, *, step: str) -> None:
+        self._go_on()
+        if at <= workflow.now():
+            return
+        self.journal.add("timer.started", {"until": at.isoformat()}, step=step)
+        with self.journal.waiting("timer", f"timer-{self.journal.seq}", "Waits for a time", node=step, until=at):
+            await self._tell()
+            await self._until(lambda: False, at)
+        self.journal.add("timer.fired", {}, step=step)
+
+    async def wait_for(self, event: str, *, within: timedelta | None, step: str) -> Any:
+        self._go_on()
+        until = workflow.now() + within if within else None
+        wait_id = f"event-{self.journal.seq}"
+        with self.journal.waiting("event", wait_id, f"Waits for {event!r}", node=step, until=until):
+            if not any(one.name == event for one in self.inbox):
+                await self._tell()
+            await self._until(lambda: any(one.name == event for one in self.inbox), until)
+        found = next((one for one in self.inbox if one.name == event), None)
+        if found is None:
+            return None
+        self.inbox.remove(found)
+        self.journal.add("event.received", {"name": event}, step=step)
+        return found.payload
+
+    def record(self, kind: str, data: Mapping[str, Any], *, step: str) -> None:
+        self.journal.add(kind, data, step=step)
+
+    # Below: how it is done
+
+    def _go_on(self) -> None:
+        """A leaf begins only while nobody has stopped the run."""
+        if self.stop is not None:
+            raise asyncio.CancelledError("the run is being stopped")
+
+    async def _until(self, condition: Callable[[], bool], at: datetime | None) -> bool:
+        """Wait for the condition until a time; whether it came true. Raises CancelledError when the run is stopped."""
+        timeout = None if at is None else max(at - workflow.now(), timedelta(0))
+        with suppress(asyncio.TimeoutError):
+            await workflow.wait_condition(lambda: condition() or self.stop is not None, timeout=timeout)
+        if condition():
+            return True
+        self._go_on()
+        return False
+
+    async def _pause(self, length: timedelta) -> None:
+        await self._tell()
+        await self._until(lambda: False, workflow.now() + length)
+
+    async def _tell(self) -> None:
+        """Make the events so far durable; with an activity of its own, because nothing else is about to run."""
+        await self._gateway("record_events", lambda telling: telling, None)
+
+    async def _remind(self, kind: str, of: str) -> None:
+        await self._gateway("remind", lambda telling: Reminder(kind=kind, id=of, telling=telling), None)
+
+    async def _gateway(
+        self,
+        name: str,
+        make: Callable[[Telling], Any],
+        out: type[Out] | None,
+        *,
+        summary: str | None = None,
+        finish: Callable[[Out], None] | None = None,
+    ) -> Out:
+        """One activity on the gateway's queue.
+
+        With `finish` it is not cut short: if this branch is cancelled meanwhile (another one failed, the run is
+        stopped), its answer is awaited and given to `finish` before the cancellation goes on.
+        """
+        self.journal.activities_running += name not in ("record_events", "remind", "person_task")
+        telling = self.journal.take()
+        running = workflow.start_activity(
+            name,
+            make(telling),
+            result_type=out,
+            task_queue=QUEUE_GATEWAY,
+            start_to_close_timeout=ACTIVITY_LIMIT,
+            heartbeat_timeout=HEARTBEAT,
+            retry_policy=RETRY,
+            summary=summary,
+        )
+        try:
+            if finish is None:
+                return await running
+            try:
+                return await asyncio.shield(running)
+            except asyncio.CancelledError:
+                finish(await running)
+                raise
+        except BaseException:
+            self.journal.give_back(telling)
+            raise
+        finally:
+            self.journal.activities_running -= name not in ("record_events", "remind", "person_task")

@@ -1,0 +1,262 @@
+"""Tables of runs, their events and person tasks, and every query on them. Every one names its tenant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Column, Connection, Index, Integer, Select, Table, Text, and_, case, or_, select
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlmodel import Field, SQLModel
+
+from chargehand import clock
+from chargehand.database import Transaction
+from chargehand.runs.model import ENDED
+
+
+class RunRow(SQLModel, table=True):
+    """A run. `chain` runs from the person outward; `request_key` makes a start idempotent within its tenant."""
+
+    __tablename__: Any = "run"
+
+    id: str = Field(primary_key=True)
+    tenant: str
+    request_key: str
+    agent: str
+    agent_version: str
+    title: str
+    business_key: str
+    state: str
+    principal: str
+    chain: str = Field(sa_column=Column(Text, nullable=False))
+    signed_in_by: str
+    input: str = Field(sa_column=Column(Text, nullable=False))
+    result: str = Field(default="", sa_column=Column(Text, nullable=False))
+    failure: str = Field(default="", sa_column=Column(Text, nullable=False))
+    waiting: str = Field(default="[]", sa_column=Column(Text, nullable=False))
+    events: int = Field(default=0, sa_column=Column(Integer, nullable=False))
+    parent: str = ""
+    retry_of: str = ""
+    trace_id: str = ""
+    created_at: str
+    ended_at: str = ""
+
+
+class RunEventRow(SQLModel, table=True):
+    """One event. Numbered by the workflow, so that a repeated write adds nothing."""
+
+    __tablename__: Any = "run_event"
+
+    run: str = Field(primary_key=True)
+    seq: int = Field(sa_column=Column(Integer, primary_key=True, autoincrement=False))
+    tenant: str
+    at: str
+    kind: str
+    step: str
+    data: str = Field(sa_column=Column(Text, nullable=False))
+
+
+class PersonTaskRow(SQLModel, table=True):
+    """A question to a person. `told` says whether the run has been given the answer."""
+
+    __tablename__: Any = "person_task"
+
+    id: str = Field(primary_key=True)
+    tenant: str
+    run: str
+    agent: str
+    node: str
+    question: str = Field(sa_column=Column(Text, nullable=False))
+    title: str
+    form: str = Field(sa_column=Column(Text, nullable=False))
+    to: str
+    principal: str
+    state: str
+    asked_at: str
+    expires_at: str
+    answer: str = Field(default="", sa_column=Column(Text, nullable=False))
+    answered_by: str = ""
+    answered_at: str = ""
+    told: bool = True
+
+
+Row = dict[str, Any]
+
+
+def table(row: type[SQLModel]) -> Table:
+    """The core table of a SQLModel class, typed."""
+    found: Any = getattr(row, "__table__")  # noqa: B009  # SQLModel does not type it
+    return found
+
+
+RUN, EVENT, TASK = table(RunRow), table(RunEventRow), table(PersonTaskRow)
+
+Index("ux_run_request_key", RUN.c.tenant, RUN.c.request_key, unique=True)
+Index("ix_run_created", RUN.c.tenant, RUN.c.created_at, RUN.c.id)
+Index("ix_run_agent", RUN.c.tenant, RUN.c.agent, RUN.c.created_at)
+Index("ix_run_principal", RUN.c.tenant, RUN.c.principal, RUN.c.created_at)
+Index("ix_run_business_key", RUN.c.tenant, RUN.c.business_key, RUN.c.created_at)
+Index("ix_run_parent", RUN.c.parent, sqlite_where=RUN.c.parent != "", postgresql_where=RUN.c.parent != "")
+_OPEN = RUN.c.state.in_(("starting", "stopping"))
+Index("ix_run_open", RUN.c.state, RUN.c.created_at, sqlite_where=_OPEN, postgresql_where=_OPEN)
+Index("ix_task_run", TASK.c.tenant, TASK.c.run)
+Index("ix_task_state", TASK.c.tenant, TASK.c.state, TASK.c.asked_at)
+Index("ix_task_untold", TASK.c.id, sqlite_where=~TASK.c.told, postgresql_where=~TASK.c.told)
+
+
+def insert_ignore(connection: Connection, into: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert rows; those whose key is there already change nothing."""
+    if rows:
+        insert = sqlite_insert if connection.dialect.name == "sqlite" else postgresql_insert
+        connection.execute(insert(into).on_conflict_do_nothing(), [dict(row) for row in rows])
+
+
+def insert_run(tx: Transaction, row: RunRow) -> Row:
+    """Insert a run unless its request key is taken; the row that is there afterwards."""
+    insert_ignore(tx.connection, RUN, [row.model_dump()])
+    found = find_by_key(tx.connection, row.tenant, row.request_key)
+    assert found is not None  # noqa: S101  # inserted one line above, in the same transaction
+    return found
+
+
+def find_by_key(connection: Connection, tenant: str, request_key: str) -> Row | None:
+    where = and_(RUN.c.tenant == tenant, RUN.c.request_key == request_key)
+    return _one(connection, select(RUN).where(where))
+
+
+def find_run(connection: Connection, run: str, tenant: str | None = None) -> Row | None:
+    """A run by id. Without a tenant only for workers, which learn the tenant from it."""
+    query = select(RUN).where(RUN.c.id == run)
+    if tenant is not None:
+        query = query.where(RUN.c.tenant == tenant)
+    return _one(connection, query)
+
+
+def children(connection: Connection, tenant: str, run: str) -> tuple[str, ...]:
+    query = select(RUN.c.id).where(RUN.c.parent == run, RUN.c.tenant == tenant).order_by(RUN.c.created_at, RUN.c.id)
+    return tuple(connection.execute(query).scalars())
+
+
+def retried_as(connection: Connection, tenant: str, run: str) -> str:
+    query = select(RUN.c.id).where(RUN.c.retry_of == run, RUN.c.tenant == tenant).order_by(RUN.c.created_at.desc())
+    return connection.execute(query).scalars().first() or ""
+
+
+def set_state(tx: Transaction, run: str, state: str, *, of: Iterable[str], **columns: Any) -> bool:
+    """Move a run to `state` if it is in one of the states `of`; whether it did."""
+    query = RUN.update().where(RUN.c.id == run, RUN.c.state.in_(tuple(of))).values(state=state, **columns)
+    return tx.connection.execute(query).rowcount == 1
+
+
+def add_events(tx: Transaction, tenant: str, run: str, events: Sequence[Mapping[str, Any]]) -> None:
+    """Insert a run's events; repeated ones change nothing."""
+    insert_ignore(tx.connection, EVENT, [{"tenant": tenant, "run": run, **event} for event in events])
+
+
+def stand(tx: Transaction, run: str, *, seq: int, state: str, waiting: str) -> None:
+    """Where the run stands as of event `seq`, unless something newer is known or it has ended."""
+    # A run that is being stopped stays so until it says that it has stopped.
+    now = case((RUN.c.state == "stopping", RUN.c.state), else_=state)
+    where = (RUN.c.id == run, RUN.c.events < seq, RUN.c.state.not_in(ENDED))
+    tx.connection.execute(RUN.update().where(*where).values(events=seq, waiting=waiting, state=now))
+
+
+def read_events(connection: Connection, tenant: str, run: str, after: int, limit: int) -> list[Row]:
+    query = (
+        select(EVENT)
+        .where(EVENT.c.run == run, EVENT.c.tenant == tenant, EVENT.c.seq > after)
+        .order_by(EVENT.c.seq)
+        .limit(limit)
+    )
+    return _all(connection, query)
+
+
+def list_runs(
+    connection: Connection,
+    tenant: str,
+    *,
+    agent: str = "",
+    states: Iterable[str] = (),
+    principal: str = "",
+    business_key: str = "",
+    text: str = "",
+    since: datetime | None = None,
+    until: datetime | None = None,
+    before: tuple[str, str] | None = None,
+    limit: int = 50,
+) -> list[Row]:
+    """Runs, newest first, one more than `limit` if there are more. `before` is (created_at, id) of the last seen."""
+    query = select(RUN).where(RUN.c.tenant == tenant)
+    for column, value in ((RUN.c.agent, agent), (RUN.c.principal, principal), (RUN.c.business_key, business_key)):
+        if value:
+            query = query.where(column == value)
+    wanted = tuple(states)
+    if wanted:
+        query = query.where(RUN.c.state.in_(wanted))
+    if text:
+        query = query.where(or_(*(column.icontains(text, autoescape=True) for column in (RUN.c.title, RUN.c.id))))
+    if since:
+        query = query.where(RUN.c.created_at >= clock.iso(since))
+    if until:
+        query = query.where(RUN.c.created_at < clock.iso(until))
+    if before:
+        at, last = before
+        query = query.where(or_(RUN.c.created_at < at, and_(RUN.c.created_at == at, RUN.c.id < last)))
+    query = query.order_by(RUN.c.created_at.desc(), RUN.c.id.desc()).limit(limit + 1)
+    return _all(connection, query)
+
+
+def runs_in(connection: Connection, states: Iterable[str], *, before: datetime, limit: int = 100) -> list[Row]:
+    """Runs of all tenants in these states that were created before a time, oldest first; for the outbox."""
+    query = (
+        select(RUN)
+        .where(RUN.c.state.in_(tuple(states)), RUN.c.created_at < clock.iso(before))
+        .order_by(RUN.c.created_at)
+        .limit(limit)
+    )
+    return _all(connection, query)
+
+
+def find_task(connection: Connection, task: str, tenant: str | None = None) -> Row | None:
+    query = select(TASK).where(TASK.c.id == task)
+    if tenant is not None:
+        query = query.where(TASK.c.tenant == tenant)
+    return _one(connection, query)
+
+
+def list_tasks(
+    connection: Connection, tenant: str, *, run: str = "", states: Iterable[str] = (), limit: int = 200
+) -> list[Row]:
+    query = select(TASK).where(TASK.c.tenant == tenant)
+    if run:
+        query = query.where(TASK.c.run == run)
+    wanted = tuple(states)
+    if wanted:
+        query = query.where(TASK.c.state.in_(wanted))
+    return _all(connection, query.order_by(TASK.c.asked_at.desc(), TASK.c.id).limit(limit))
+
+
+def close_task(tx: Transaction, task: str, state: str, **columns: Any) -> bool:
+    """Close an open task; False when it was closed already."""
+    query = TASK.update().where(TASK.c.id == task, TASK.c.state == "open").values(state=state, **columns)
+    return tx.connection.execute(query).rowcount == 1
+
+
+def untold_tasks(connection: Connection, limit: int = 100) -> list[Row]:
+    """Answered tasks whose run has not been given the answer; of all tenants, for the outbox."""
+    return _all(connection, select(TASK).where(~TASK.c.told).order_by(TASK.c.id).limit(limit))
+
+
+def mark_told(tx: Transaction, task: str) -> None:
+    tx.connection.execute(TASK.update().where(TASK.c.id == task).values(told=True))
+
+
+def _one(connection: Connection, query: Select[Any]) -> Row | None:
+    found = connection.execute(query).mappings().first()
+    return None if found is None else {str(name): value for name, value in found.items()}
+
+
+def _all(connection: Connection, query: Select[Any]) -> list[Row]:
+    return [{str(name): value for name, value in row.items()} for row in connection.execute(query).mappings()]

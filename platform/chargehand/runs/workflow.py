@@ -1,0 +1,122 @@
+"""The one workflow class: its type is the agent's name, its body is the agent's own graph.
+
+Everything that happens to a run passes through here: what the graph does, and the four signals from outside. A run
+ends succeeded, failed or stopped, and says so in its table before the workflow ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from temporalio import workflow
+from temporalio.common import RawValue
+from temporalio.exceptions import ApplicationError, is_cancelled_exception
+
+from chargehand.agents.execution import execute
+from chargehand.agents.ledger import Ledger
+from chargehand.runs.failure import describe
+from chargehand.runs.inline import run_inline
+from chargehand.runs.journal import Journal
+from chargehand.runs.model import QUEUE_GATEWAY, SIGNAL_ANSWER, SIGNAL_APPROVAL, SIGNAL_EVENT, SIGNAL_STOP
+from chargehand.runs.payloads import Answer, Finish, RunInput, SentEvent, Stop
+from chargehand.runs.registry import agent_of_worker
+from chargehand.runs.runtime import ACTIVITY_LIMIT, RETRY, TemporalRuntime
+
+
+@workflow.defn(dynamic=True)
+class AgentRun:
+    """Runs the agent that its type names."""
+
+    @workflow.init
+    def __init__(self, args: Sequence[RawValue]) -> None:
+        self.input = workflow.payload_converter().from_payload(args[0].payload, RunInput)
+        self.journal = Journal()
+        # An agent that this worker does not know fails the task, not the run: another worker may know it.
+        self.spec = agent_of_worker(workflow.info().workflow_type)
+        self.runtime = TemporalRuntime(self.spec, self.input, self.journal, Ledger())
+        self._seen: set[str] = set()
+
+    @workflow.run
+    async def run(self, args: Sequence[RawValue]) -> Any:  # noqa: ARG002  # read in __init__, before any signal
+        run_inline()
+        self.journal.add(
+            "run.started",
+            {"agent": self.spec.name, "version": self.input.version, "undo": [one.tool.name for one in self.spec.undo]},
+        )
+        try:
+            result = await execute(self.spec, self.input.input, self.runtime, self._answers)
+        except Exception as error:
+            if self.runtime.stop is not None:
+                return await self._stopped()
+            return await self._failed(error)
+        except BaseException as error:
+            if self.runtime.stop is not None or is_cancelled_exception(error):
+                return await self._stopped()
+            raise
+        if self.runtime.stop is not None:
+            return await self._stopped()
+        self.journal.add("run.succeeded", {"result": result})
+        await self._finish("succeeded", result=result)
+        return result
+
+    async def _failed(self, error: Exception) -> Any:
+        failure = describe(error, self.spec)
+        await self._undo()
+        self.journal.add("run.failed", failure)
+        await self._finish("failed", failure=failure)
+        raise ApplicationError(str(failure["detail"]), type="RunFailed", non_retryable=True) from error
+
+    async def _stopped(self) -> Any:
+        asked, self.runtime.stop = self.runtime.stop, None
+        await self._undo()
+        data = {"by": asked.by if asked else "", "reason": asked.reason if asked else "cancelled"}
+        self.journal.add("run.stopped", data)
+        await self._finish("stopped", failure={"detail": f"Stopped: {data['reason']}", "kind": "stopped"})
+        return None
+
+    async def _undo(self) -> None:
+        try:
+            await self.runtime.undo()
+        except Exception as error:  # the run ends all the same; a person sees what is left standing
+            self.journal.add("undo.failed", describe(error, self.spec))
+
+    async def _finish(self, state: str, **how: Any) -> None:
+        await workflow.execute_activity(
+            "finish_run",
+            Finish(state=state, telling=self.journal.take(), **how),
+            task_queue=QUEUE_GATEWAY,
+            start_to_close_timeout=ACTIVITY_LIMIT,
+            retry_policy=RETRY,
+        )
+
+    async def _answers(self, interrupts: Sequence[Any]) -> Mapping[str, Any]:
+        answers = await asyncio.gather(
+            *(self.runtime.interrupted(one.value, getattr(one, "response_schema", None)) for one in interrupts)
+        )
+        return {one.id: answer for one, answer in zip(interrupts, answers, strict=True)}
+
+    @workflow.signal(name=SIGNAL_APPROVAL)
+    def approval_closed(self, approval: str) -> None:
+        """An approval (or a call in doubt, by its key) was closed: the call looks again."""
+        self.runtime.closed.add(approval)
+
+    @workflow.signal(name=SIGNAL_ANSWER)
+    def answer(self, answer: Answer) -> None:
+        """A person answered; the first answer counts."""
+        self.runtime.answers.setdefault(answer.task, answer)
+
+    @workflow.signal(name=SIGNAL_STOP)
+    def stop(self, stop: Stop) -> None:
+        """Finish the step, take back what can be taken back, and end."""
+        if self.runtime.stop is None:
+            self.journal.add("run.stopping", {"by": stop.by, "reason": stop.reason})
+            self.runtime.stop = stop
+
+    @workflow.signal(name=SIGNAL_EVENT)
+    def event(self, event: SentEvent) -> None:
+        """Something happened outside that the run may wait for; sent twice with one id it counts once."""
+        if event.id not in self._seen:
+            self._seen.add(event.id)
+            self.runtime.inbox.append(event)

@@ -1,0 +1,67 @@
+"""The agent worker: `python -m chargehand.worker.agents`. Runs author code; holds no keys and no database.
+
+Wiring only. It refuses to start when its environment holds a credential: author code must find nothing to take.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from datetime import timedelta
+
+from temporalio.client import Client
+from temporalio.worker import Worker
+
+from chargehand.agents.catalog import AgentCatalog, discover_agents
+from chargehand.errors import BadSettings
+from chargehand.runs.client import connect
+from chargehand.runs.model import QUEUE_AGENTS
+from chargehand.runs.node_activity import io_node
+from chargehand.runs.plugin import langgraph_plugin
+from chargehand.runs.registry import register
+from chargehand.settings import Settings
+from chargehand.worker.lifecycle import run, until_told
+
+GRACE = timedelta(seconds=10)
+MAX_CACHED_RUNS = 1000
+
+# What a name of a variable with a credential ends in; the database URL may hold a password.
+_ENDINGS = ("_KEY", "_TOKEN", "_SECRET", "_PASSWORD", "_PASSWD", "_CREDENTIALS", "_DSN")
+_NAMES = frozenset({"CHARGEHAND_DATABASE_URL", "DATABASE_URL", "PGPASSWORD"})
+
+
+def refuse_credentials(environment: Mapping[str, str]) -> None:
+    """Raises BadSettings that names the first variable that looks like a credential."""
+    for name in sorted(environment):
+        if environment[name] and (name in _NAMES or name.upper().endswith(_ENDINGS)):
+            raise BadSettings(
+                "an agent worker must not hold a credential",
+                field=name,
+                value="…",
+                way_out="Start it without this variable; only the gateway worker needs it.",
+            )
+
+
+async def serve(given: Settings, catalog: AgentCatalog | None = None) -> None:
+    """Serve the agents' queue until SIGTERM or SIGINT. Raises BadSettings, RuntimeUnavailable."""
+    refuse_credentials(os.environ)
+    register(catalog or discover_agents())
+    client = await connect(given)
+    async with agent_worker(client):
+        await until_told()
+
+
+def agent_worker(client: Client, *, task_queue: str = QUEUE_AGENTS) -> Worker:
+    """A worker for the registered agents."""
+    return Worker(
+        client,
+        task_queue=task_queue,
+        plugins=[langgraph_plugin()],
+        activities=[io_node],
+        max_cached_workflows=MAX_CACHED_RUNS,
+        graceful_shutdown_timeout=GRACE,
+    )
+
+
+if __name__ == "__main__":
+    run(serve)
