@@ -11,9 +11,9 @@ from typing import Literal, Protocol, get_args
 from chargehand.identity.model import Principal, SignedIn
 
 Ability = Literal[
-    "start_run",  # start an agent and steer one's own runs
     "read_runs",  # see everybody's runs, not only one's own
-    "steer_runs",  # stop, retry and answer runs of others
+    "see_payloads",  # see arguments and results in runs of others
+    "steer_runs",  # stop and retry runs of others
     "give_verdict",  # answer approval requests (which ones: the approval rules say)
     "give_mandate",  # pre-approve, capped and expiring
     "read_log",
@@ -36,7 +36,16 @@ Ability = Literal[
 ABILITIES: tuple[Ability, ...] = get_args(Ability)
 
 READING: frozenset[Ability] = frozenset(
-    {"read_runs", "read_log", "read_policy", "read_connectors", "read_people", "read_usage", "try_tools"}
+    {
+        "read_runs",
+        "see_payloads",
+        "read_log",
+        "read_policy",
+        "read_connectors",
+        "read_people",
+        "read_usage",
+        "try_tools",
+    }
 )
 """Abilities that change nothing: policy sees them with the effect `read`, all others with `write`."""
 

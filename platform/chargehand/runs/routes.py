@@ -1,28 +1,34 @@
-"""Runs over HTTP: start, follow, stop, retry, answer; schedules; figures by agent."""
+"""Runs over HTTP: start, look, follow, stop, retry, answer."""
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Literal
 
-from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi import APIRouter, Header, Query, Request
 from fastapi.responses import StreamingResponse
+from sse_starlette import EventSourceResponse, ServerSentEvent
 
+from chargehand.agents.forms import check
+from chargehand.approvals.service import ApprovalService
+from chargehand.errors import BadInput, Forbidden, NotFound
 from chargehand.identity.model import SignedIn
-from chargehand.identity.routes import Caller, may
+from chargehand.identity.routes import Caller, able
+from chargehand.identity.service import Identity
+from chargehand.runs import show
+from chargehand.runs.model import PersonTask, RunDetail
+from chargehand.runs.service import RunService
+from chargehand.runs.story import Story
 from chargehand.runs.views import (
-    AgentFigures,
-    AgentVersion,
     Answer,
-    NewSchedule,
-    PersonTask,
-    RetryRun,
+    PersonTaskView,
+    RowProblem,
     RowsChecked,
     Run,
-    RunEvent,
+    RunEventView,
     RunPage,
     RunState,
-    Schedule,
     StartedRows,
     StartRun,
     StartRuns,
@@ -31,29 +37,97 @@ from chargehand.runs.views import (
 )
 
 router = APIRouter(tags=["runs"])
-Starter = Annotated[SignedIn, may("start_run")]
+PING_SECONDS = 15
+BATCH = 500
 
 
-def _runs(request: Request) -> Any:
+def _runs(request: Request) -> RunService:
     return request.app.state.runs
 
 
+async def _visible(request: Request, who: SignedIn, run: str) -> RunDetail:
+    """The run, if it is mine or I may read runs. Raises NotFound, as if it did not exist."""
+    detail = await _runs(request).get(who, run)
+    if detail.principal != who.principal.id and not able(request, who)("read_runs"):
+        raise NotFound(f"There is no run {run!r}.")
+    return detail
+
+
+async def _story(request: Request, who: SignedIn, detail: RunDetail) -> Story:
+    story = Story(payloads=_sees_payloads(request, who, detail))
+    after = 0
+    while events := await _runs(request).events(who, detail.id, after=after, limit=BATCH):
+        for event in events:
+            story.add(event)
+            after = event.seq
+    return story
+
+
+def _sees_payloads(request: Request, who: SignedIn, detail: RunDetail) -> bool:
+    return detail.principal == who.principal.id or able(request, who)("see_payloads")
+
+
+async def _names(request: Request, who: SignedIn, people: set[str]) -> dict[str, str]:
+    identity: Identity = request.app.state.identity
+    return await identity.names(who.principal.tenant, people)
+
+
+async def _show(request: Request, who: SignedIn, detail: RunDetail) -> Run:
+    approvals: ApprovalService = request.app.state.approvals
+    roles: dict[str, list[str]] = {}
+    for waiting in detail.waiting:
+        if waiting.kind == "approval":
+            item = await approvals.get(waiting.id, who)
+            roles[waiting.id] = [role for role, _ in item.request.quorums]
+    tasks = await _runs(request).tasks(who, run=detail.id)
+    roles |= {task.id: [task.to] for task in tasks}
+    may_steer = detail.principal == who.principal.id or able(request, who)("steer_runs")
+    may_answer = any(_runs(request).may_answer(who, task) for task in tasks)
+    names = await _names(request, who, {detail.principal})
+    story = await _story(request, who, detail)
+    return show.run(detail, story, names, waits_for=roles, may_steer=may_steer, may_answer=may_answer)
+
+
 @router.post("/runs", operation_id="startRun", status_code=201)
-async def start_run(body: StartRun, request: Request, who: Starter) -> Run:
-    """Start an agent on my behalf. The input is checked first, and each problem names its field."""
-    return await _runs(request).start(who, body)
+async def start_run(body: StartRun, request: Request, who: Caller) -> Run:
+    """Start an agent on my behalf. The input is checked first, and a problem names its field."""
+    return await _show(request, who, await _runs(request).start(who, body.agent, body.input, request_key=body.key))
 
 
 @router.post("/runs/check", operation_id="checkRows")
-async def check_rows(body: StartRuns, request: Request, who: Starter) -> RowsChecked:
+async def check_rows(body: StartRuns, request: Request, who: Caller) -> RowsChecked:
     """Check many inputs (the rows of a CSV) without starting anything."""
-    return await _runs(request).check_rows(who, body)
+    del who
+    return _check(request, body)
+
+
+def _check(request: Request, body: StartRuns) -> RowsChecked:
+    schema = _runs(request).agents.find(body.agent).input_schema
+    problems: list[RowProblem] = []
+    for index, row in enumerate(body.rows):
+        try:
+            check(row, schema, field="input")
+        except BadInput as error:
+            field = error.field.removeprefix("input").removeprefix(".")
+            problems.append(RowProblem(row=index, field=field, detail=error.detail))
+    return RowsChecked(rows=len(body.rows), problems=problems)
 
 
 @router.post("/runs/batch", operation_id="startRuns", status_code=201)
-async def start_runs(body: StartRuns, request: Request, who: Starter) -> StartedRows:
-    """Start one run for each row; refused as a whole if a row has a problem."""
-    return await _runs(request).start_rows(who, body)
+async def start_runs(body: StartRuns, request: Request, who: Caller) -> StartedRows:
+    """Start one run for each row; refused as a whole if a row has a problem. The same key starts nothing twice."""
+    if problems := _check(request, body).problems:
+        first = problems[0]
+        raise BadInput(
+            f"{first.detail} ({len(problems)} rows have problems; nothing was started.)",
+            field=f"rows.{first.row}.{first.field}".rstrip("."),
+            way_out="Check the rows first; each problem names its row and field.",
+        )
+    started = [
+        await _runs(request).start(who, body.agent, row, request_key=f"{body.key}:{index}")
+        for index, row in enumerate(body.rows)
+    ]
+    return StartedRows(runs=[run.id for run in started])
 
 
 @router.get("/runs", operation_id="listRuns")
@@ -63,116 +137,121 @@ async def list_runs(
     agent: str = "",
     state: Annotated[list[RunState] | None, Query()] = None,
     principal: str = "",
-    q: Annotated[str, Query(max_length=200, description="Text in subject, input or id")] = "",
+    business_key: Annotated[str, Query(description="e.g. the order number")] = "",
+    q: Annotated[str, Query(max_length=200, description="Text in title or id")] = "",
     since: datetime | None = None,
     until: datetime | None = None,
     cursor: str = "",
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> RunPage:
     """Runs, newest first: mine, or everybody's with `read_runs`."""
-    return await _runs(request).list(
+    if not able(request, who)("read_runs"):
+        if principal not in ("", who.principal.id):
+            raise Forbidden("You may see your own runs only.", way_out="Leave `principal` out.")
+        principal = who.principal.id
+    page = await _runs(request).list(
         who,
         agent=agent,
-        states=state,
+        states=tuple(state or ()),
         principal=principal,
+        business_key=business_key,
         text=q,
         since=since,
         until=until,
         cursor=cursor,
         limit=limit,
     )
+    names = await _names(request, who, {item.principal for item in page.items})
+    return RunPage(items=[show.summary(item, names) for item in page.items], next=page.next or None)
 
 
 @router.get("/runs/{run}", operation_id="getRun")
 async def get_run(run: str, request: Request, who: Caller) -> Run:
     """One run: where it stands, whom it waits for, its result."""
-    return await _runs(request).get(who, run)
+    return await _show(request, who, await _visible(request, who, run))
 
 
 @router.get("/runs/{run}/steps", operation_id="listSteps")
 async def list_steps(
-    run: str, request: Request, who: Caller, after: int = 0, limit: Annotated[int, Query(ge=1, le=500)] = 200
+    run: str,
+    request: Request,
+    who: Caller,
+    after: Annotated[int, Query(ge=0, description="`seq` of the last step seen")] = 0,
+    limit: Annotated[int, Query(ge=1, le=500)] = 200,
 ) -> StepPage:
     """The story of a run, oldest first."""
-    return await _runs(request).steps(who, run, after=after, limit=limit)
+    story = await _story(request, who, await _visible(request, who, run))
+    steps = [step for seq, step in sorted(story.steps.items()) if seq > after]
+    more = len(steps) > limit
+    return StepPage(items=steps[:limit], next=str(steps[limit - 1].seq) if more else None)
 
 
 @router.get(
     "/runs/{run}/events",
     operation_id="followRun",
     response_class=StreamingResponse,
-    responses={200: {"model": RunEvent, "content": {"text/event-stream": {}}, "description": "Events named `run`"}},
+    responses={200: {"model": RunEventView, "content": {"text/event-stream": {}}, "description": "Named `run`, `end`"}},
 )
 async def follow_run(
-    run: str, request: Request, who: Caller, last_event_id: Annotated[int | None, Header()] = None
-) -> StreamingResponse:
-    """Server-sent events of a run; resumes after `Last-Event-ID` without a gap, ends when the run has ended."""
-    return await _runs(request).follow(who, run, after=last_event_id or 0)
+    run: str, request: Request, who: Caller, last_event_id: Annotated[int, Header(ge=0)] = 0
+) -> EventSourceResponse:
+    """Server-sent events of a run, named `run`; resumes after `Last-Event-ID` without a gap.
+
+    When the run has ended an event named `end` follows and the stream closes.
+    """
+    detail = await _visible(request, who, run)
+    return EventSourceResponse(_events(request, who, detail, last_event_id), ping=PING_SECONDS)
+
+
+async def _events(request: Request, who: SignedIn, detail: RunDetail, after: int) -> AsyncIterator[ServerSentEvent]:
+    runs = _runs(request)
+    story = Story(payloads=_sees_payloads(request, who, detail))
+    seen = 0
+    while seen < after and (events := await runs.events(who, detail.id, after=seen, limit=min(BATCH, after - seen))):
+        for event in events:  # the story before the point of resumption, told to nobody
+            story.add(event)
+            seen = event.seq
+    async for event in runs.follow(who, detail.id, after=after):
+        step = story.add(event)
+        now = await runs.get(who, detail.id)
+        view = show.event(now, event, step, story)
+        yield ServerSentEvent(view.model_dump_json(), event="run", id=str(event.seq), retry=1000)
+    yield ServerSentEvent("{}", event="end")
 
 
 @router.post("/runs/{run}/stop", operation_id="stopRun")
 async def stop_run(run: str, body: StopRun, request: Request, who: Caller) -> Run:
-    """Stop a run: nothing further is called; what is in flight is settled."""
-    return await _runs(request).stop(who, run, body.reason)
+    """Stop a run: its step is finished, what can be taken back is; with `hard` it just ends."""
+    await _visible(request, who, run)
+    return await _show(request, who, await _runs(request).stop(who, run, body.reason, hard=body.hard))
 
 
 @router.post("/runs/{run}/retry", operation_id="retryRun", status_code=201)
-async def retry_run(run: str, body: RetryRun, request: Request, who: Caller) -> Run:
-    """Go on from where it failed, or from a step. Calls that took effect are not repeated."""
-    return await _runs(request).retry(who, run, body.from_step)
-
-
-@router.get(
-    "/runs/{run}/evidence",
-    operation_id="getRunEvidence",
-    response_class=Response,
-    responses={200: {"content": {"application/zip": {"schema": {"type": "string", "format": "binary"}}}}},
-)
-async def get_evidence(run: str, request: Request, who: Annotated[SignedIn, may("export_log")]) -> Response:
-    """The run's records with proofs, as a file that `chargehand verify` checks without us."""
-    return await _runs(request).evidence(who, run)
+async def retry_run(run: str, request: Request, who: Caller) -> Run:
+    """Start a failed or stopped run again from its input, as a new run on my behalf."""
+    await _visible(request, who, run)
+    return await _show(request, who, await _runs(request).retry(who, run))
 
 
 @router.get("/tasks", operation_id="listTasks")
-async def list_tasks(request: Request, who: Caller, run: str = "") -> list[PersonTask]:
-    """Questions that agents ask and I may answer."""
-    return await _runs(request).tasks(who, run)
+async def list_tasks(
+    request: Request, who: Caller, run: str = "", state: Literal["open", "all"] = "open"
+) -> list[PersonTaskView]:
+    """Questions of agents that I may answer, and those of my own runs; all with `read_runs`."""
+    runs = _runs(request)
+    tasks = await runs.tasks(who, run=run, closed=state == "all")
+    everything = able(request, who)("read_runs")
+
+    def mine(task: PersonTask) -> bool:
+        return runs.may_answer(who, task) or who.principal.id in (task.principal, task.answered_by)
+
+    names = await _names(request, who, {task.answered_by for task in tasks if task.answered_by})
+    return [show.task(task, names, may=runs.may_answer(who, task)) for task in tasks if everything or mine(task)]
 
 
-@router.post("/runs/{run}/tasks/{task}/answer", operation_id="answerTask")
-async def answer_task(run: str, task: str, body: Answer, request: Request, who: Caller) -> PersonTask:
+@router.post("/tasks/{task}/answer", operation_id="answerTask")
+async def answer_task(task: str, body: Answer, request: Request, who: Caller) -> PersonTaskView:
     """Answer a question of an agent; the first answer counts."""
-    return await _runs(request).answer(who, run, task, body.value)
-
-
-@router.get("/schedules", operation_id="listSchedules")
-async def list_schedules(request: Request, who: Caller) -> list[Schedule]:
-    """Planned starts."""
-    return await _runs(request).schedules(who)
-
-
-@router.post("/schedules", operation_id="createSchedule", status_code=201)
-async def create_schedule(body: NewSchedule, request: Request, who: Starter) -> Schedule:
-    """Start an agent once later, or again and again."""
-    return await _runs(request).create_schedule(who, body)
-
-
-@router.delete("/schedules/{schedule}", operation_id="deleteSchedule", status_code=204)
-async def delete_schedule(schedule: str, request: Request, who: Starter) -> Response:
-    """No further starts; runs that started go on."""
-    await _runs(request).delete_schedule(who, schedule)
-    return Response(status_code=204)
-
-
-@router.get("/agents/{agent}/figures", operation_id="getAgentFigures", tags=["agents"])
-async def agent_figures(
-    agent: str, request: Request, who: Caller, days: Annotated[int, Query(ge=1, le=366)] = 30
-) -> AgentFigures:
-    """Runs, success, approvals asked, spend of the last days."""
-    return await _runs(request).figures(who, agent, days)
-
-
-@router.get("/agents/{agent}/versions", operation_id="listAgentVersions", tags=["agents"])
-async def agent_versions(agent: str, request: Request, who: Caller) -> list[AgentVersion]:
-    """Versions that have run, newest first."""
-    return await _runs(request).versions(who, agent)
+    answered = await _runs(request).answer(who, task, body.value)
+    names = await _names(request, who, {answered.answered_by})
+    return show.task(answered, names, may=False)

@@ -8,8 +8,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field
 
 from chargehand.identity.views import Request
+from chargehand.runs.model import RunState, TaskState, WaitKind
 
-RunState = Literal["starting", "running", "waiting", "succeeded", "failed", "stopped"]
 StepKind = Literal["node", "model", "tool", "approval", "task", "timer", "agent", "run"]
 StepState = Literal["running", "waiting", "succeeded", "failed", "denied", "rejected", "expired", "in_doubt", "stopped"]
 
@@ -46,10 +46,10 @@ class Money(BaseModel):
     currency: str = Field(examples=["USD"])
 
 
-class Waiting(BaseModel):
+class WaitingView(BaseModel):
     """Whom or what a run waits for."""
 
-    kind: Literal["approval", "task", "timer", "connector", "in_doubt"]
+    kind: WaitKind
     id: str
     sentence: str
     node: str = ""
@@ -64,49 +64,48 @@ class NodeState(BaseModel):
     milliseconds: int | None = None
 
 
-class Link(BaseModel):
-    label: str
-    url: str
-
-
-class RunSummary(BaseModel):
+class RunSummaryView(BaseModel):
     id: str
     agent: str
     agent_version: str
     title: str
-    subject: str = Field("", description="What it is about, e.g. an order number")
+    business_key: str = Field(description="What it is about, e.g. an order number; may be empty")
     state: RunState
     principal: str
     principal_name: str
     started_at: datetime
-    ended_at: datetime | None = None
-    waiting: list[Waiting] = Field(default_factory=list[Waiting])
-    cost: Money | None = None
+    ended_at: datetime | None
+    waiting: list[WaitingView]
 
 
 class RunPage(BaseModel):
-    items: list[RunSummary]
+    items: list[RunSummaryView]
     next: str | None = Field(description="Cursor of the next page")
 
 
-class RunFailure(BaseModel):
+class RunFailureView(BaseModel):
+    """Why a run could not go on."""
+
     detail: str
-    way_out: str = ""
-    error_id: str = Field("", description="Finds the error in the logs")
+    way_out: str
+    node: str
+    line: str = Field(description="file:line of the agent's code, where it was that")
+    kind: str
 
 
-class Run(RunSummary):
+class Run(RunSummaryView):
     input: dict[str, Any]
-    result: Any = None
-    failure: RunFailure | None = None
+    result: Any
+    failure: RunFailureView | None
     nodes: dict[str, NodeState] = Field(description="By node id of the agent's graph")
-    parent: str = ""
-    children: list[str] = Field(default_factory=list)
-    retried_as: str = ""
-    retry_of: str = ""
-    tokens: int = 0
-    trace_id: str = ""
-    links: list[Link] = Field(default_factory=list[Link])
+    parent: str
+    children: list[str]
+    retried_as: str
+    retry_of: str
+    tokens: int
+    cost: Money | None
+    trace_id: str
+    events: int = Field(description="Number of the last event that this shows; follow from there")
     may: list[Literal["stop", "retry", "answer"]] = Field(description="What you may do with it now")
 
 
@@ -131,10 +130,8 @@ class Step(BaseModel):
     result: Any = None
     detail: str = ""
     decision: str = ""
-    rules: list[str] = Field(default_factory=list)
     approval: str = ""
     call_key: str = ""
-    record: int | None = Field(None, description="Sequence number in the action log")
     tokens: int = 0
     cost: Money | None = None
     child: str = Field("", description="Run id of a sub-agent")
@@ -145,45 +142,46 @@ class StepPage(BaseModel):
     next: str | None
 
 
-class RunEvent(BaseModel):
+class RunEventView(BaseModel):
     """One server-sent event of a run: what changed, and where the run stands after it."""
 
     seq: int
     run: str
+    at: datetime
+    kind: str = Field(description="e.g. `node.started`, `call.asked`, `run.succeeded`")
     state: RunState
-    step: Step | None = None
+    step: Step | None = Field(description="The step that began or changed")
     nodes: dict[str, NodeState]
-    waiting: list[Waiting] = Field(default_factory=list[Waiting])
-    result: Any = None
+    waiting: list[WaitingView]
+    result: Any
 
 
 class StopRun(Request):
     reason: str = Field(min_length=1, max_length=500)
-
-
-class RetryRun(Request):
-    from_step: str = Field("", description="Go on from this step; empty: where it failed")
+    hard: bool = Field(False, description="End it at once: nothing is taken back")
 
 
 class Answer(Request):
     value: Any = Field(description="Checked against the task's schema")
 
 
-class PersonTask(BaseModel):
+class PersonTaskView(BaseModel):
     """A question that an agent asks a person."""
 
     id: str
     run: str
     agent: str
     node: str
+    title: str
     question: str
-    answer_schema: dict[str, Any] | None
-    who: list[str]
+    answer_schema: dict[str, Any]
+    to: str = Field(description="`role:…`, `group:…` or `person:…`")
     asked_at: datetime
-    expires_at: datetime | None
-    state: Literal["open", "answered", "expired", "withdrawn"]
-    answer: Any = None
-    answered_by: str = ""
+    expires_at: datetime
+    state: TaskState
+    answer: Any
+    answered_by: str
+    i_may_answer: bool
 
 
 class NewSchedule(Request):

@@ -1,0 +1,131 @@
+"""From runs to what HTTP shows of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+from chargehand.runs.model import ENDED, PersonTask, RunDetail, RunEvent, RunSummary, Waiting
+from chargehand.runs.story import Story
+from chargehand.runs.views import (
+    PersonTaskView,
+    Run,
+    RunEventView,
+    RunFailureView,
+    RunSummaryView,
+    Step,
+    WaitingView,
+)
+
+Names = Mapping[str, str]
+
+
+def summary(run: RunSummary, names: Names) -> RunSummaryView:
+    return RunSummaryView(**_summary(run, names, [waiting(one) for one in run.waiting]))
+
+
+def run(
+    detail: RunDetail,
+    story: Story,
+    names: Names,
+    *,
+    waits_for: Mapping[str, Sequence[str]],
+    may_steer: bool,
+    may_answer: bool,
+) -> Run:
+    """`waits_for`: by id of what it waits for, who can act."""
+    failure = detail.failure
+    waits = [waiting(one, waits_for.get(one.id, ())) for one in detail.waiting]
+    return Run(
+        **_summary(detail, names, waits),
+        input=story.shown(detail.input),
+        result=story.shown(detail.result),
+        failure=RunFailureView(
+            detail=failure.detail, way_out=failure.way_out, node=failure.node, line=failure.line, kind=failure.kind
+        )
+        if failure
+        else None,
+        nodes=story.nodes,
+        parent=detail.parent,
+        children=list(detail.children),
+        retried_as=detail.retried_as,
+        retry_of=detail.retry_of,
+        tokens=story.tokens,
+        cost=story.cost,
+        trace_id=detail.trace_id,
+        events=detail.events,
+        may=_may(detail, may_steer=may_steer, may_answer=may_answer),
+    )
+
+
+def waiting(one: Waiting, who: Sequence[str] = ()) -> WaitingView:
+    return WaitingView(
+        kind=one.kind,
+        id=one.id,
+        sentence=one.sentence,
+        node=one.node,
+        since=one.since,
+        until=one.until,
+        who=list(one.who or who),
+    )
+
+
+def event(detail: RunDetail, found: RunEvent, step: Step | None, story: Story) -> RunEventView:
+    """An event; `state`, `waiting` and `result` are as they are now, which may be later than the event."""
+    return RunEventView(
+        seq=found.seq,
+        run=found.run,
+        at=found.at,
+        kind=found.kind,
+        state=detail.state,
+        step=step,
+        nodes=story.nodes,
+        waiting=[waiting(one) for one in detail.waiting],
+        result=story.shown(detail.result),
+    )
+
+
+def task(found: PersonTask, names: Names, *, may: bool) -> PersonTaskView:
+    return PersonTaskView(
+        id=found.id,
+        run=found.run,
+        agent=found.agent,
+        node=found.node,
+        title=found.title,
+        question=found.question,
+        answer_schema=found.schema,
+        to=found.to,
+        asked_at=found.asked_at,
+        expires_at=found.expires_at,
+        state=found.state,
+        answer=found.answer,
+        answered_by=names.get(found.answered_by, found.answered_by),
+        i_may_answer=may and found.state == "open",
+    )
+
+
+def _summary(found: RunSummary, names: Names, waits: list[WaitingView]) -> dict[str, Any]:
+    return {
+        "id": found.id,
+        "agent": found.agent,
+        "agent_version": found.agent_version,
+        "title": found.title,
+        "business_key": found.business_key,
+        "state": found.state,
+        "principal": found.principal,
+        "principal_name": names.get(found.principal, found.principal),
+        "started_at": found.created_at,
+        "ended_at": found.ended_at,
+        "waiting": waits,
+    }
+
+
+def _may(detail: RunDetail, *, may_steer: bool, may_answer: bool) -> list[Literal["stop", "retry", "answer"]]:
+    found: list[Literal["stop", "retry", "answer"]] = []
+    if may_steer and detail.state not in ENDED:
+        found.append("stop")
+    if may_steer and detail.state in ("failed", "stopped"):
+        found.append("retry")
+    if may_answer:
+        found.append("answer")
+    return found
