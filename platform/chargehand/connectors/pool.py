@@ -47,7 +47,7 @@ log = logging.getLogger("chargehand.connectors")
 class Quarantine(Protocol):
     """Remembers, beyond this process, which tools wait for a person's review."""
 
-    async def blocked(self, tool: str) -> bool: ...
+    async def blocked(self, pin: Pin) -> bool: ...
 
     async def note(self, connector: str, changes: Iterable[Change]) -> None: ...
 
@@ -182,7 +182,7 @@ class ConnectorPool:
                 f"{pin.tool} is not what was reviewed: {'; '.join(changes[0].lines[:3]) if changes else 'it changed'}.",
                 way_out="A person compares and accepts it: `chargehand connectors check`.",
             )
-        if self._quarantine is not None and await self._quarantine.blocked(pin.tool):
+        if self._quarantine is not None and await self._quarantine.blocked(pin):
             raise Quarantined(
                 f"{pin.tool} had changed and waits for a person's review.", way_out="`chargehand connectors check`."
             )
