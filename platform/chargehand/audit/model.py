@@ -59,7 +59,7 @@ class Record(BaseModel):
     pin: str = ""
     effect: str = ""
     arguments: dict[str, Any] | None = Field(
-        None, description="canonical arguments, or null where only the digest is kept"
+        default=None, description="canonical arguments, or null where only the digest is kept"
     )
     digest: str = ""
     decision: str = ""
@@ -68,6 +68,6 @@ class Record(BaseModel):
     approval: str = ""
     outcome: str = ""
     result_digest: str = ""
-    business_key: str = Field("", description="e.g. the order number")
+    business_key: str = Field(default="", description="e.g. the order number")
     trace_id: str = ""
     detail: dict[str, Any] = Field(default_factory=dict)

@@ -22,7 +22,24 @@ CHUNK = 256
 
 COLUMNS = tuple(column.name for column in table(RecordRow).columns if column.name != "n")
 _ROLLED = ("agent", "tool", "effect", "decision", "outcome")
-_PLAIN = ["id", "kind", "run", "step", "call_key", "tool", "pin", "effect", "digest", "decision", "policy_revision", "approval", "outcome", "result_digest", "business_key", "trace_id"]
+_PLAIN = [
+    "id",
+    "kind",
+    "run",
+    "step",
+    "call_key",
+    "tool",
+    "pin",
+    "effect",
+    "digest",
+    "decision",
+    "policy_revision",
+    "approval",
+    "outcome",
+    "result_digest",
+    "business_key",
+    "trace_id",
+]
 
 
 def project(db: Database, tenant: str, *, limit: int = 1_000_000) -> int:
@@ -150,7 +167,7 @@ def _roll_up(connection: Connection, tenant: str, rows: list[tuple[Any, ...]]) -
     mark = "?" if connection.dialect.name == "sqlite" else "%s"
     raw: Any = connection.connection.driver_connection
     statement = (
-        "INSERT INTO audit_rollup (tenant, hour, kind, agent, tool, effect, decision, outcome, n) "
+        "INSERT INTO audit_rollup (tenant, hour, kind, agent, tool, effect, decision, outcome, n) "  # noqa: S608
         f"VALUES ({', '.join([mark] * 9)}) "
         "ON CONFLICT (tenant, hour, kind, agent, tool, effect, decision, outcome) "
         "DO UPDATE SET n = audit_rollup.n + excluded.n"

@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    Integer,
     Numeric,
     String,
     and_,
@@ -191,8 +192,8 @@ class _Sql:
         probe = text("SELECT count(*) FROM (SELECT 1 FROM audit_words WHERE audit_words MATCH :match LIMIT :most)")
         matches = self._connection.execute(probe, {"match": match, "most": COMMON}).scalar_one()
         if matches < COMMON:
-            hits = select(literal_column("rowid")).select_from(text("audit_words"))
-            return _R.n.in_(hits.where(literal_column("audit_words", String).op("MATCH")(match)))
+            hits = select(literal_column("rowid", Integer())).select_from(text("audit_words"))
+            return _R.n.in_(hits.where(literal_column("audit_words", String()).op("MATCH")(match)))
         padded = " " + _R.words + " "
         return and_(
             true(),

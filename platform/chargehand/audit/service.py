@@ -46,7 +46,7 @@ class AuditService:
     async def query(
         self,
         tenant: str,
-        filter: str = "",
+        filter: str = "",  # noqa: A002  # what a caller writes
         *,
         limit: int = 50,
         after: str | None = None,
@@ -68,7 +68,7 @@ class AuditService:
     def query_now(
         self,
         tenant: str,
-        filter: str = "",
+        filter: str = "",  # noqa: A002  # what a caller writes
         *,
         limit: int = 50,
         after: str | None = None,
@@ -83,10 +83,10 @@ class AuditService:
         projection.project(self._db, tenant)
         return self._db.read_now(lambda connection: _page(connection, tenant, node, limit, cursor, personal))
 
-    async def record(self, tenant: str, id: str, *, personal: bool = False) -> Logged:
+    async def record(self, tenant: str, name: str, *, personal: bool = False) -> Logged:
         """One record by its id or its number. Raises NotFound."""
         await asyncio.to_thread(projection.project, self._db, tenant)
-        return await self._db.read(lambda connection: _record(connection, tenant, id, personal))
+        return await self._db.read(lambda connection: _record(connection, tenant, name, personal))
 
 
 def _page(
@@ -100,15 +100,15 @@ def _page(
     )
 
 
-def _record(connection: Connection, tenant: str, id: str, personal: bool) -> Logged:
+def _record(connection: Connection, tenant: str, name: str, personal: bool) -> Logged:
     leaf, records = table(LeafRow), table(RecordRow)
-    seq: Any = int(id) if id.isdecimal() and len(id) < 19 else None
+    seq: Any = int(name) if name.isdecimal() and len(name) < 19 else None
     if seq is None:
-        found = select(records.c.seq).where(records.c.tenant == tenant, records.c.id == id).limit(1)
+        found = select(records.c.seq).where(records.c.tenant == tenant, records.c.id == name).limit(1)
         seq = connection.execute(found).scalar_one_or_none()
     row = connection.execute(select(leaf.c.leaf).where(leaf.c.tenant == tenant, leaf.c.seq == seq)).first()
     if row is None:
-        raise NotFound(f"No record {id!r} in the action log.", way_out="It may have been retired by retention.")
+        raise NotFound(f"No record {name!r} in the action log.", way_out="It may have been retired by retention.")
     return _logged(connection, tenant, seq, row.leaf, personal)
 
 

@@ -32,13 +32,17 @@ class HeadRow(SQLModel, table=True):
 
 
 class LeafRow(SQLModel, table=True):
-    """The exact bytes that the tree commits to. `seq` is zero-based and gap-free within a tenant."""
+    """The exact bytes that the tree commits to. `seq` is zero-based and gap-free within a tenant.
+
+    A retired leaf has lost its bytes to retention and keeps its hash.
+    """
 
     __tablename__: Any = "audit_leaf"
 
     tenant: str = Field(primary_key=True)
     seq: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
-    leaf: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    leaf: bytes | None = Field(None, sa_column=Column(LargeBinary))
+    hash: bytes | None = Field(None, sa_column=Column(LargeBinary))
 
 
 class SubjectKeyRow(SQLModel, table=True):

@@ -1,0 +1,86 @@
+"""What is published of a tenant's log outside the database: tiles, the newest checkpoint, all earlier ones, the key.
+
+<state_dir>/log/<tenant>/key                    the log's verifier key, for auditors to keep
+<state_dir>/log/<tenant>/checkpoint             newest signed (and cosigned) checkpoint
+<state_dir>/log/<tenant>/checkpoints/2026-11.jsonl
+<state_dir>/log/<tenant>/tile/…                 C2SP tiles: hashes only, no content
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from chargehand import clock
+from chargehand.audit.format import Checkpoint, Note, VerifierKey, open_checkpoint
+from chargehand.audit.tree import TileTree, sync_folder, write_durably
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """A checkpoint as published, and its note."""
+
+    checkpoint: Checkpoint
+    note: str
+
+    @property
+    def cosigned_by(self) -> tuple[str, ...]:
+        """Names on the note other than the log's own."""
+        return tuple(s.name for s in Note.parse(self.note).signatures if s.name != self.checkpoint.origin)
+
+
+class PublishedLog:
+    """The folder of one tenant's published log. The integrator writes it, everybody may read it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def tree(self, size: int) -> TileTree:
+        """The tree over the first `size` records."""
+        return TileTree(self.folder, size)
+
+    def newest(self, key: VerifierKey) -> Signed | None:
+        """The newest checkpoint, None before the first. Raises BadNote if it is not signed by `key`."""
+        try:
+            note = (self.folder / "checkpoint").read_text()
+        except FileNotFoundError:
+            return None
+        return Signed(open_checkpoint(note, key), note)
+
+    def publish_key(self, key: VerifierKey) -> None:
+        """Leave the verifier key beside the log."""
+        path = self.folder / "key"
+        self.folder.mkdir(parents=True, exist_ok=True)
+        if not path.exists() or path.read_text() != f"{key}\n":
+            write_durably(path, f"{key}\n".encode())
+
+    def publish(self, note: str) -> None:
+        """Make `note` the newest checkpoint, durably, and add it to the history."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        write_durably(self.folder / "checkpoint", note.encode())
+        sync_folder(self.folder)
+        self.remember(note, clock.now())
+
+    def remember(self, note: str, at: datetime) -> None:
+        """Add a checkpoint to the month's history."""
+        history = self.folder / "checkpoints"
+        history.mkdir(exist_ok=True)
+        line = json.dumps({"at": clock.iso(at), "note": note}, ensure_ascii=False) + "\n"
+        with (history / f"{at:%Y-%m}.jsonl").open("a", encoding="utf-8") as file:
+            file.write(line)
+            file.flush()
+            os.fsync(file.fileno())
+
+    def history(self) -> Iterator[tuple[str, str]]:
+        """Every checkpoint ever published, oldest first: time (RFC 3339) and note. A torn last line is left out."""
+        for file in sorted((self.folder / "checkpoints").glob("*.jsonl")):
+            for line in file.read_text(encoding="utf-8").splitlines():
+                try:
+                    entry = json.loads(line)
+                except ValueError:
+                    continue
+                yield entry["at"], entry["note"]
