@@ -82,13 +82,16 @@ class Absence:
 
 @dataclass(frozen=True, slots=True)
 class Notification:
-    """A run that must hear that its request is closed. It stays pending until it is marked as delivered."""
+    """A run that must hear that its request is closed. It stays pending until it is marked as delivered.
+
+    With the state `reconciled`, `approval` is the key of a call that was in doubt and is now settled.
+    """
 
     id: str
     tenant: str
     run: str
     approval: str
-    state: ApprovalState
+    state: ApprovalState | Literal["reconciled"]
     at: datetime
 
 

@@ -1,4 +1,4 @@
-"""Who may answer, and whether enough different people have. Pure functions of the request, its verdicts and the roles."""
+"""Who may answer, and whether enough different people have. Pure functions of request, verdicts and roles."""
 
 from __future__ import annotations
 

@@ -128,7 +128,7 @@ class ApprovalService:
         return await self.db.write(unit)
 
     async def hand_over(self, approval: str, who: SignedIn, to: str, comment: str = "") -> ApprovalRequest:
-        """Let `to` answer this one request with the authority of `who`. Raises NotFound, Forbidden, Conflict, BadInput."""
+        """Let `to` answer this request in the place of `who`. Raises NotFound, Forbidden, Conflict, BadInput."""
 
         def unit(tx: Transaction, request: ApprovalRequest, at: datetime) -> ApprovalRequest:
             mine = self._eligibility(tx, request, who.principal.id, at)
@@ -323,9 +323,7 @@ class ApprovalService:
             return close(tx, request, "approved", at, who=_who(who))
         return request
 
-    def _pending(
-        self, tx: Transaction, approval: str, tenant: str, at: datetime
-    ) -> ApprovalRequest | ChargehandError:
+    def _pending(self, tx: Transaction, approval: str, tenant: str, at: datetime) -> ApprovalRequest | ChargehandError:
         request = store.get_request(tx.connection, tenant, approval, for_update=True)
         if request is None:
             raise NotFound(f"There is no approval request {approval!r}.")

@@ -17,7 +17,7 @@ from chargehand.approvals.model import Absence, ApprovalRequest, Grant, Notifica
 class ApprovalRow(SQLModel, table=True):
     """A request. Times are RFC 3339 text in UTC, which sorts as time does; lists and objects are JSON text."""
 
-    __tablename__ = "approval_request"
+    __tablename__: Any = "approval_request"
 
     tenant: str = Field(primary_key=True)
     id: str = Field(primary_key=True)
@@ -52,7 +52,7 @@ class ApprovalRow(SQLModel, table=True):
 class VerdictRow(SQLModel, table=True):
     """One person's answer, never changed. The key is the person: nobody answers twice, whatever the code does."""
 
-    __tablename__ = "approval_verdict"
+    __tablename__: Any = "approval_verdict"
 
     tenant: str = Field(primary_key=True)
     approval: str = Field(primary_key=True)
@@ -70,7 +70,7 @@ class VerdictRow(SQLModel, table=True):
 class GrantRow(SQLModel, table=True):
     """Authority to dispatch one call. `state` goes from ready to used, by one guarded update."""
 
-    __tablename__ = "approval_grant"
+    __tablename__: Any = "approval_grant"
 
     tenant: str = Field(primary_key=True)
     id: str = Field(primary_key=True)
@@ -83,7 +83,7 @@ class GrantRow(SQLModel, table=True):
 
 
 class AbsenceRow(SQLModel, table=True):
-    __tablename__ = "approval_absence"
+    __tablename__: Any = "approval_absence"
 
     tenant: str = Field(primary_key=True)
     id: str = Field(primary_key=True)
@@ -96,7 +96,7 @@ class AbsenceRow(SQLModel, table=True):
 class OutboxRow(SQLModel, table=True):
     """Runs that must hear of a closed request; a row without `notified_at` is still to be delivered."""
 
-    __tablename__ = "approval_outbox"
+    __tablename__: Any = "approval_outbox"
 
     tenant: str = Field(primary_key=True)
     id: str = Field(primary_key=True)
@@ -204,9 +204,7 @@ def list_requests(
         query = query.where(REQUESTS.c.created_at >= since)
     if before:
         at, approval = before
-        query = query.where(
-            or_(REQUESTS.c.created_at < at, (REQUESTS.c.created_at == at) & (REQUESTS.c.id < approval))
-        )
+        query = query.where(or_(REQUESTS.c.created_at < at, (REQUESTS.c.created_at == at) & (REQUESTS.c.id < approval)))
     rows = connection.execute(query.order_by(REQUESTS.c.created_at.desc(), REQUESTS.c.id.desc()).limit(limit)).all()
     verdicts = verdicts_of(connection, tenant, [str(row.id) for row in rows])
     return [_request(row, verdicts.get(row.id, ())) for row in rows]
@@ -288,9 +286,7 @@ def grant_of(connection: Connection, tenant: str, approval: str) -> Grant | None
     return Grant(row.id, row.approval, row.call_key, row.digest, clock.parse(row.expires_at))
 
 
-def use_grant(
-    connection: Connection, tenant: str, grant: str, *, call_key: str, digest: str, at: datetime
-) -> bool:
+def use_grant(connection: Connection, tenant: str, grant: str, *, call_key: str, digest: str, at: datetime) -> bool:
     """Consume a grant: one guarded update, so that it is used once, for its own call and digest, before it expires."""
     now = clock.iso(at)
     return (

@@ -1,4 +1,4 @@
-"""The kill switch: freeze and unfreeze agents, tools, connectors and tenants. Durable, recorded, checked at each call."""
+"""The kill switch: freeze agents, tools, connectors or the tenant. Durable, recorded, checked at each call."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from chargehand.risk.model import Freeze
 class FreezeRow(SQLModel, table=True):
     """A freeze is in force while `lifted_at` is empty."""
 
-    __tablename__ = "freeze"
+    __tablename__: Any = "freeze"
 
     tenant: str = Field(primary_key=True)
     id: str = Field(primary_key=True)
@@ -65,9 +65,7 @@ def lift(connection: Connection, tenant: str, freeze: str, by: str, reason: str,
 
 
 def get(connection: Connection, tenant: str, freeze: str) -> Freeze | None:
-    row = connection.execute(
-        select(FREEZES).where(FREEZES.c.tenant == tenant, FREEZES.c.id == freeze)
-    ).one_or_none()
+    row = connection.execute(select(FREEZES).where(FREEZES.c.tenant == tenant, FREEZES.c.id == freeze)).one_or_none()
     return None if row is None else _freeze(row)
 
 

@@ -1,0 +1,93 @@
+"""One call's facts in the action log: the fields that every record of a call shares."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from opentelemetry import trace
+
+from chargehand import clock, ids
+from chargehand.audit import log
+from chargehand.audit.model import Record, RecordKind, Who
+from chargehand.database import Transaction
+from chargehand.gateway.desk import Case
+from chargehand.gateway.model import StoredCall
+
+
+def of_case(
+    tx: Transaction,
+    case: Case,
+    kind: RecordKind,
+    *,
+    outcome: str = "",
+    approval: str = "",
+    detail: dict[str, Any] | None = None,
+) -> None:
+    """A record of the case as it is decided now, with its arguments."""
+    call, pin, decision = case.call, case.pin, case.decision
+    _append(
+        tx,
+        call,
+        kind,
+        pin=pin.digest if pin else "",
+        effect=pin.effect if pin else "",
+        arguments=dict(case.arguments) if case.exact else None,
+        digest=case.digest,
+        decision=decision.verdict if decision else "",
+        rules=decision.rules if decision else (),
+        policy_revision=decision.policy_revision if decision else "",
+        approval=approval,
+        outcome=outcome,
+        detail=detail or {},
+    )
+
+
+def of_stored(
+    tx: Transaction,
+    stored: StoredCall,
+    kind: RecordKind,
+    *,
+    who: Who | None = None,
+    outcome: str = "",
+    result_digest: str = "",
+    detail: dict[str, Any] | None = None,
+) -> None:
+    """A later record of a call; the arguments are in its intent, here their digest."""
+    _append(
+        tx,
+        stored,
+        kind,
+        who=who,
+        pin=stored.pin,
+        effect=stored.effect,
+        digest=stored.digest,
+        decision=stored.verdict,
+        rules=stored.rules,
+        policy_revision=stored.policy_revision,
+        approval=stored.approval,
+        outcome=outcome,
+        result_digest=result_digest,
+        detail=detail or {},
+    )
+
+
+def _append(tx: Transaction, call: Any, kind: RecordKind, *, who: Who | None = None, **fields: Any) -> None:
+    span = trace.get_current_span().get_span_context()
+    log.append(
+        tx,
+        Record(
+            id=ids.new_id("rec"),
+            at=clock.iso(clock.now()),
+            tenant=call.tenant,
+            kind=kind,
+            who=who
+            or Who(principal=call.chain[0], chain=call.chain, agent=call.agent, agent_version=call.agent_version),
+            run=call.run,
+            step=call.step,
+            call_key=call.key,
+            tool=call.tool,
+            business_key=call.business_key,
+            trace_id=f"{span.trace_id:032x}" if span.is_valid else "",
+            **fields,
+        ),
+    )
