@@ -14,7 +14,17 @@ if TYPE_CHECKING:
     from chargehand.agents.declare import agent
     from chargehand.agents.io_node import io_node
     from chargehand.agents.langchain_tools import agent_tool, as_langchain_tools
-    from chargehand.agents.leaves import ask_person, attempt, call, note, now, run_agent, sleep_until, wait_for
+    from chargehand.agents.leaves import (
+        ask_person,
+        attempt,
+        call,
+        not_done,
+        note,
+        now,
+        run_agent,
+        sleep_until,
+        wait_for,
+    )
     from chargehand.agents.model import AgentSpec, Budget, Undo
     from chargehand.connectors.declare import tool
     from chargehand.connectors.model import Connector, Tool
@@ -52,6 +62,7 @@ _HOMES = {
     "chat_model": "agents.chat",
     "has_model": "agents.chat",
     "io_node": "agents.io_node",
+    "not_done": "agents.leaves",
     "note": "agents.leaves",
     "now": "agents.leaves",
     "run_agent": "agents.leaves",
@@ -83,6 +94,7 @@ __all__ = [
     "chat_model",
     "has_model",
     "io_node",
+    "not_done",
     "note",
     "now",
     "run_agent",

@@ -19,7 +19,7 @@ from chargehand.audit import log
 from chargehand.audit.model import Record, Who
 from chargehand.clock import iso, parse
 from chargehand.database import Database, Transaction
-from chargehand.errors import ChargehandError, ConnectorUnavailable, NotFound, Unavailable
+from chargehand.errors import Ambiguous, ChargehandError, ConnectorUnavailable, NotFound, Unavailable
 from chargehand.gateway.model import ApprovalNeeded, ToolCall
 from chargehand.models.model import ModelAnswer, ModelRequest
 from chargehand.outcome import Outcome
@@ -48,7 +48,9 @@ CHANGED = ("starting", "running", "waiting", "stopping")
 class Gateway(Protocol):
     """The one door to connectors; see `gateway.gateway.Gateway`."""
 
-    async def call(self, tool_call: ToolCall) -> Outcome | ApprovalNeeded: ...
+    async def call(self, call: ToolCall) -> Outcome | ApprovalNeeded: ...
+
+    async def give_up(self, call: ToolCall) -> Outcome: ...
 
 
 class Models(Protocol):
@@ -132,8 +134,9 @@ class GatewayActivities:
             # The events ride along in the same group commit as the gateway's own record.
             told = asyncio.create_task(self._tell(facts, given.telling))
             try:
-                answer = await _finish(self.gateway.call(call))
-            except ConnectorUnavailable as error:
+                asked = self.gateway.give_up(call) if given.give_up else self.gateway.call(call)
+                answer = await _finish(asked)
+            except (ConnectorUnavailable, Ambiguous) as error:  # the workflow asks again, or gives up
                 return ToolCallOut(key=key, unavailable=str(error))
             except Unavailable as error:
                 raise _again(error) from error
@@ -328,7 +331,9 @@ class GatewayActivities:
         return facts
 
 
-async def _finish(call: Coroutine[Any, Any, Outcome | ApprovalNeeded]) -> Outcome | ApprovalNeeded:
+async def _finish(
+    call: Coroutine[Any, Any, Outcome] | Coroutine[Any, Any, Outcome | ApprovalNeeded],
+) -> Outcome | ApprovalNeeded:
     """A call that began is settled, also when its activity is cancelled meanwhile."""
     running = asyncio.ensure_future(call)
     try:

@@ -47,6 +47,8 @@ class ToolCallIn(_Payload):
     position: int
     step: str
     telling: Telling
+    give_up: bool = False
+    """The run asks no more: what was provably not sent has failed, what was sent is in doubt."""
 
 
 class Approval(_Payload):

@@ -50,7 +50,7 @@ Out = TypeVar("Out", bound=BaseModel)
 ACTIVITY_LIMIT = timedelta(minutes=5)
 HEARTBEAT = timedelta(seconds=10)
 RETRY = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(minutes=1))
-# A connector that is provably not reached is tried again after so many seconds each; then the author hears of it.
+# A connector that does not answer clearly is tried again after so many seconds each; then the author hears of it.
 CONNECTOR_RETRIES = (1, 2, 5, 10, 20)
 IN_DOUBT_RECHECK = timedelta(hours=1)
 IN_DOUBT_LIMIT = timedelta(days=30)
@@ -102,10 +102,16 @@ class TemporalRuntime:
         unavailable = 0
         doubt_until: datetime | None = None
         while True:
+            give_up = unavailable > len(CONNECTOR_RETRIES)
             answer = await self._gateway(
                 "tool_call",
-                lambda telling: ToolCallIn(
-                    tool=tool, arguments=dict(arguments), position=position, step=step, telling=telling
+                lambda telling, give_up=give_up: ToolCallIn(
+                    tool=tool,
+                    arguments=dict(arguments),
+                    position=position,
+                    step=step,
+                    telling=telling,
+                    give_up=give_up,
                 ),
                 ToolCallOut,
                 summary=tool,
@@ -114,15 +120,9 @@ class TemporalRuntime:
             if answer.approval is not None:
                 await self._wait_for_approval(answer.approval, tool, step, position)
             elif answer.outcome is None:
-                if unavailable == len(CONNECTOR_RETRIES):
-                    failure = Failure(kind="retryable", detail=answer.unavailable, way_out="Try again later.")
-                    return Outcome(state="failed", tool=tool, call_key=answer.key, failure=failure)
-                seconds = CONNECTOR_RETRIES[unavailable]
                 unavailable += 1
-                data = {"tool": tool, "position": position, "why": answer.unavailable, "seconds": seconds}
-                self.journal.add("call.retry", {**data, "attempt": unavailable}, step=step)
-                with self.journal.waiting("connector", answer.key, answer.unavailable, node=step, until=None):
-                    await self._pause(timedelta(seconds=seconds))
+                if unavailable <= len(CONNECTOR_RETRIES):
+                    await self._try_later(answer, tool, step, position, unavailable)
             elif answer.outcome.state == "in_doubt":
                 doubt_until = doubt_until or workflow.now() + IN_DOUBT_LIMIT
                 if workflow.now() >= doubt_until:
@@ -130,6 +130,14 @@ class TemporalRuntime:
                 await self._wait_for_reconciliation(answer.outcome, step)
             else:
                 return answer.outcome
+
+    async def _try_later(self, answer: ToolCallOut, tool: str, step: str, position: int, attempt: int) -> None:
+        """The connector was not reached, or gave no clear answer: the same key again, a while later."""
+        seconds = CONNECTOR_RETRIES[attempt - 1]
+        data = {"tool": tool, "position": position, "why": answer.unavailable, "seconds": seconds, "attempt": attempt}
+        self.journal.add("call.retry", data, step=step)
+        with self.journal.waiting("connector", answer.key, answer.unavailable, node=step, until=None):
+            await self._pause(timedelta(seconds=seconds))
 
     def _settled_late(
         self, tool: str, arguments: Mapping[str, Any], step: str, position: int, answer: ToolCallOut

@@ -1,0 +1,113 @@
+"""The gateway worker: `python -m chargehand.worker.gateway`. Holds the credentials and the database; wiring only."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import socket
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Any
+
+from temporalio.client import Client
+from temporalio.worker import Worker
+
+from chargehand.agents.catalog import AgentCatalog, discover_agents
+from chargehand.approvals.service import ApprovalService
+from chargehand.audit import log
+from chargehand.connectors.pins import PinBook
+from chargehand.connectors.pool import ConnectorPool
+from chargehand.connectors.quarantine import DurableQuarantine
+from chargehand.connectors.registry import load_connectors
+from chargehand.database import Database
+from chargehand.errors import ChargehandError
+from chargehand.gateway.desk import Desk
+from chargehand.gateway.gateway import Gateway
+from chargehand.models.provider import Models
+from chargehand.policy.service import PolicyService
+from chargehand.runs.activities import GatewayActivities
+from chargehand.runs.client import connect
+from chargehand.runs.model import QUEUE_GATEWAY
+from chargehand.runs.outbox import Outbox
+from chargehand.runs.service import RunService, connected
+from chargehand.settings import Settings
+from chargehand.worker.lifecycle import run, until_told
+
+GRACE = timedelta(seconds=30)
+SWEEP_SECONDS = 60.0
+
+logger = logging.getLogger("chargehand.worker.gateway")
+
+
+async def serve(given: Settings, catalog: AgentCatalog | None = None) -> None:
+    """Serve the gateway's queue until SIGTERM or SIGINT, then settle what is in flight.
+
+    Raises:
+        BadSettings, BadPolicy: something does not fit; nothing was started.
+        RuntimeUnavailable, DatabaseUnavailable: Temporal or the database does not answer.
+    """
+    agents = catalog or discover_agents()
+    db = Database(given.database)
+    policy = PolicyService(given.policies)
+    pins = PinBook(given.policies)
+    pool = ConnectorPool(
+        load_connectors(given.policies), pins, environment=os.environ, quarantine=DurableQuarantine(db, given.tenant)
+    )
+    try:
+        log.initialise(db)
+        client = await connect(given)
+        approvals = ApprovalService(db, policy)
+        gateway = Gateway(db, Desk(policy, pins, pool, _holder(), owner_of=_owners(agents)))
+        runs = RunService(db, connected(client), agents, policy, approvals)
+        models = Models.from_settings(given, db)
+        activities = GatewayActivities(db, gateway, models, approvals, runs.start_child)
+        chores = [
+            asyncio.create_task(Outbox(db, runs, approvals).run()),
+            asyncio.create_task(_every(SWEEP_SECONDS, gateway.sweep)),
+        ]
+        try:
+            async with gateway_worker(client, activities):
+                logger.info("The gateway worker is up: %d agents, tiers %s.", len(agents), sorted(models.tiers()))
+                await until_told(*chores)
+        finally:
+            for chore in chores:
+                chore.cancel()
+            await gateway.drain()
+    finally:
+        await pool.close()
+        db.close()
+
+
+def gateway_worker(client: Client, activities: GatewayActivities, *, task_queue: str = QUEUE_GATEWAY) -> Worker:
+    """A worker for the gateway's queue. It runs no workflows: author code never comes near its credentials."""
+    return Worker(
+        client, task_queue=task_queue, activities=activities.all(), graceful_shutdown_timeout=GRACE,
+        max_concurrent_activities=200,
+    )
+
+
+def _owners(agents: AgentCatalog) -> Callable[[str], str]:
+    def owner_of(agent: str) -> str:
+        spec = agents.get(agent.removeprefix("agent:"))
+        return spec.owner if spec else ""
+
+    return owner_of
+
+
+def _holder() -> str:
+    """Names this process in leases."""
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
+async def _every(seconds: float, work: Callable[[], Awaitable[Any]]) -> None:
+    while True:
+        await asyncio.sleep(seconds)
+        try:
+            await work()
+        except ChargehandError as error:
+            logger.warning("%s", error)
+
+
+if __name__ == "__main__":
+    run(serve)

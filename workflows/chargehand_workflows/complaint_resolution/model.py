@@ -1,0 +1,69 @@
+"""What a complaint says, what is decided about it, and what came of it."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from chargehand.connectors.declare import Amount
+
+Wish = Literal["refund", "replacement", "unsure"]
+Verdict = Literal["no_refund", "refund", "replacement", "unclear"]
+Category = Literal["damaged", "lost", "wrong_item", "missing_parts", "late", "changed_mind", "other"]
+Result = Literal["refunded", "replaced", "no_refund", "not_done", "order_unknown"]
+
+
+class Complaint(BaseModel):
+    """A customer's complaint, as customer service takes it down."""
+
+    model_config = ConfigDict(extra="forbid", title="Complaint")
+
+    text: str = Field(
+        title="What happened",
+        description="The customer's own words.",
+        min_length=3,
+        max_length=4000,
+        examples=["The machine arrived with a broken housing."],
+    )
+    order_number: str = Field(
+        "",
+        title="Order number",
+        description="As on the order confirmation. Leave it empty if the customer did not say: we ask.",
+        max_length=40,
+        examples=["SO-1042"],
+    )
+    wish: Wish = Field("unsure", title="What the customer wants")
+    amount: Amount | None = Field(
+        None,
+        title="Amount to refund",
+        description="In the order's currency, with a point: 1280.00. Empty: all that can be refunded.",
+        json_schema_extra={"unit": "currency of the order"},
+    )
+
+
+class Assessment(BaseModel):
+    """What the complaint is about and what follows from it. Never an amount: that comes from people and the ERP."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    category: Category
+    verdict: Verdict
+    reason: Annotated[str, Field(min_length=3, max_length=300, description="One sentence for the people who approve")]
+
+
+class Resolution(BaseModel):
+    """What came of a complaint. Numbers are those of the ERP's documents, empty where there is none."""
+
+    result: Result
+    reason: str
+    decided_by: str
+    order_number: str = ""
+    complaint_number: str = ""
+    return_number: str = ""
+    credit_note: str = ""
+    replacement: str = ""
+    amount: Decimal | None = None
+    currency: str = ""
+    mail: str = ""
