@@ -69,7 +69,7 @@ MandateState = Literal["active", "used_up", "expired", "revoked"]
 
 @dataclass(frozen=True, slots=True)
 class Mandate:
-    """A standing, capped, expiring pre-approval."""
+    """A standing, capped, expiring pre-approval. `agent` is the bare name."""
 
     id: str
     tenant: str
@@ -120,7 +120,7 @@ def find(
     """The id of a mandate that covers the call now, or empty."""
     query = select(MANDATES).where(
         MANDATES.c.tenant == tenant,
-        MANDATES.c.agent == use_.agent,
+        MANDATES.c.agent == use_.agent.removeprefix("agent:"),
         MANDATES.c.tool == use_.tool,
         MANDATES.c.revoked_at == "",
         MANDATES.c.until > clock.iso(at),
@@ -160,7 +160,7 @@ def use(tx: Transaction, tenant: str, mandate: str, call_key: str, arguments: Ma
         {"tenant": tenant, "mandate": mandate, "call_key": call_key, "amount": str(used), "at": clock.iso(at)},
     )
     detail = {"event": "used", "mandate": mandate, "calls_used": found.calls_used + 1, "amount": str(used)}
-    record(tx, found, Who(principal=found.agent), detail, call_key=call_key)
+    record(tx, found, Who(principal=f"agent:{found.agent}"), detail, call_key=call_key)
 
 
 def give_back(tx: Transaction, tenant: str, mandate: str, call_key: str) -> None:
@@ -175,7 +175,9 @@ def give_back(tx: Transaction, tenant: str, mandate: str, call_key: str) -> None
     found = mandate_of(row)
     tx.connection.execute(delete(USES).where(*where))
     _count(tx.connection, found, -1, -Decimal(used.amount))
-    record(tx, found, Who(principal=found.agent), {"event": "given_back", "mandate": mandate}, call_key=call_key)
+    record(
+        tx, found, Who(principal=f"agent:{found.agent}"), {"event": "given_back", "mandate": mandate}, call_key=call_key
+    )
 
 
 def record(tx: Transaction, mandate: Mandate, who: Who, detail: dict[str, Any], *, call_key: str = "") -> None:

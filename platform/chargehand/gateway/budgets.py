@@ -70,7 +70,7 @@ def set_limit(tx: Transaction, tenant: str, scope: str, unit: str, limit: Decima
 
 def reserve(tx: Transaction, call: StoredCall, arguments: Mapping[str, Any]) -> str:
     """Reserve what the call costs in every budget that covers it. Returns why it is too much, or empty."""
-    scopes = [f"run:{call.run}", f"agent:{call.agent}", "tenant"]
+    scopes = [f"run:{call.run}", f"agent:{call.agent.removeprefix('agent:')}", "tenant"]
     budgets = tx.connection.execute(_OF_SCOPES, {"t": call.tenant, "scopes": scopes}).all()
     planned: list[tuple[Any, Decimal]] = []
     for budget in budgets:

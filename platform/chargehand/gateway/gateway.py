@@ -36,7 +36,7 @@ from chargehand.gateway.grant import grant
 from chargehand.gateway.model import ApprovalNeeded, ToolCall
 from chargehand.gateway.propose import propose
 from chargehand.gateway.recall import recall
-from chargehand.gateway.record import record
+from chargehand.gateway.record import record, refuse
 from chargehand.gateway.repeat import repeat
 from chargehand.gateway.settle import doubt, finish, settle
 from chargehand.outcome import Failure, Outcome
@@ -108,9 +108,12 @@ class Gateway:
                 raise BadInput("there is no such call", field="key", value=call.key)
             if known.state in ("done", "in_doubt"):
                 return Stop(known.as_outcome())
-            if known.state != "dispatched" or known.effect == "read":
+            if known.state != "dispatched":
                 failure = Failure(kind="retryable", detail=f"{known.tool} could not be reached.")
-                return finish(tx, known, "failed", failure=failure, states=("proposed", "waiting", "dispatched"))
+                return refuse(tx, Case(call=call, at=clock.now(), known=known), "failed", failure)
+            if known.effect == "read":
+                failure = Failure(kind="retryable", detail=f"{known.tool} gave no answer.")
+                return finish(tx, known, "failed", failure=failure)
             return doubt(tx, known, "No answer came, and the run stopped asking.")
 
         outcome = (await self.db.write(unit)).give()

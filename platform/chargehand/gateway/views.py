@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import BaseModel, Field
 
+from chargehand.connectors.model import Delivery
+from chargehand.gateway.model import CallState
 from chargehand.identity.views import Request
 from chargehand.outcome import Outcome
 from chargehand.policy.model import Effect
-
-CallState = Literal["proposed", "waiting", "approved", "dispatched", "in_doubt", "done"]
-
 
 class CallView(BaseModel):
     key: str
@@ -21,17 +20,23 @@ class CallView(BaseModel):
     principal: str
     tool: str
     effect: Effect
+    delivery: Delivery
     sentence: str
     state: CallState
     outcome: str
-    arguments: dict[str, Any] | None
+    detail: str
+    finding: str = Field(description="What reading the effect back found; empty: not read back")
+    arguments: dict[str, Any] | None = Field(description="Null for viewers who may not see payloads")
     digest: str
+    rules: list[str]
     approval: str
+    mandate: str
     business_key: str
+    attempts: int = Field(description="Messages that may have reached the system")
     proposed_at: datetime
     dispatched_at: datetime | None
     settled_at: datetime | None
-    lease_until: datetime | None
+    may_arrive_until: datetime | None = Field(description="Until then a message may still arrive; reconcile after")
 
 
 class CallPage(BaseModel):
@@ -46,7 +51,6 @@ class TryTool(Request):
 class Tried(BaseModel):
     outcome: Outcome
     milliseconds: int
-    record: int | None = None
 
 
 class Reconcile(Request):
@@ -54,4 +58,5 @@ class Reconcile(Request):
 
     happened: bool
     evidence: str = Field(min_length=1, max_length=4000, description="How you know, e.g. a document number")
+    comment: str = Field("", max_length=2000)
     result: Any = Field(None, description="The result, where it happened and the run needs it")
