@@ -85,8 +85,28 @@ class BadSettings(BadInput):
 
 
 class BadPolicy(BadInput):
+    """`problems` are `policy.model.Problem`s, one for each mistake with its file and line."""
+
     code = "bad-policy"
     title = "A policy does not lint"
+
+    def __init__(
+        self,
+        detail: str,
+        *,
+        field: str = "",
+        value: object = None,
+        way_out: str = "",
+        problems: tuple[Any, ...] = (),
+    ) -> None:
+        super().__init__(detail, field=field, value=value, way_out=way_out)
+        self.problems = problems
+
+    def problem(self) -> dict[str, Any]:
+        document = super().problem()
+        if self.problems:
+            document["errors"] = [{"field": f"{one.file}:{one.line}", "detail": str(one)} for one in self.problems]
+        return document
 
 
 class NotSignedIn(ChargehandError):

@@ -1,0 +1,78 @@
+"""The policy in force: decisions for the gateway, the API and runs, and the questions people ask of a policy.
+
+    policy = PolicyService.from_folder(Path("policies"), catalogue)
+    policy.decide(Request(…)).verdict
+
+Everything here reads one immutable snapshot, so it may be called from any thread, while `put_in_force` exchanges it.
+What changes the policy of a tenant (draft, review, activate, roll back) is in `revisions`.
+"""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+from chargehand.errors import NotFound
+from chargehand.policy.compiling import compile_policy, load_policies
+from chargehand.policy.model import ApprovalRule, Catalogue, Decision, Request
+from chargehand.policy.snapshot import Documents, Snapshot, TenantPolicy
+
+
+class PolicyService:
+    """Holds the snapshot in force. A tenant without a policy is denied everything."""
+
+    def __init__(self, snapshot: Snapshot, catalogue: Catalogue | None = None) -> None:
+        self._snapshot = snapshot
+        self._lock = threading.Lock()
+        self.catalogue = catalogue
+
+    @classmethod
+    def from_folder(cls, folder: Path, catalogue: Catalogue | None = None) -> PolicyService:
+        """Raises BadPolicy, listing every problem of the folder with file and line."""
+        return cls(load_policies(folder, catalogue), catalogue)
+
+    @property
+    def snapshot(self) -> Snapshot:
+        return self._snapshot
+
+    def decide(self, request: Request) -> Decision:
+        """Microseconds, no I/O but the request's history; never raises: what can't be decided is denied, with reasons."""
+        return self._snapshot.decide(request)
+
+    def revision(self, tenant: str) -> str:
+        """Content hash of the tenant's policy in force; empty without one."""
+        policy = self._snapshot.tenants.get(tenant)
+        return policy.revision if policy else ""
+
+    def policy(self, tenant: str) -> TenantPolicy:
+        """Raises NotFound: the tenant has no policy."""
+        try:
+            return self._snapshot.tenants[tenant]
+        except KeyError:
+            raise NotFound(f"Tenant {tenant!r} has no policy in force.", way_out="Add one under policies/.") from None
+
+    def approval_rule(self, tenant: str, name: str) -> ApprovalRule:
+        """Raises NotFound: the tenant's policy has no approval rule of that name."""
+        try:
+            return self.policy(tenant).approvals[name]
+        except KeyError:
+            raise NotFound(f"The policy of {tenant!r} has no approval rule {name!r}.") from None
+
+    def roles_of(self, tenant: str, principal: str) -> frozenset[str]:
+        """Roles held direct and through other roles; none for an unknown tenant or principal."""
+        policy = self._snapshot.tenants.get(tenant)
+        return frozenset(policy.enforcer.roles(principal, tenant)) if policy else frozenset()
+
+    def holders_of(self, tenant: str, role: str) -> tuple[str, ...]:
+        """Principals who hold the role, direct or through another, sorted."""
+        policy = self._snapshot.tenants.get(tenant)
+        return policy.holders_of(role) if policy else ()
+
+    def compile(self, tenant: str, documents: Documents, source: str = "draft") -> TenantPolicy:
+        """A candidate from changed files, under the model and catalogue in force. Raises BadPolicy."""
+        return compile_policy(tenant, documents, self._snapshot.model, self.catalogue, source=source)
+
+    def put_in_force(self, policy: TenantPolicy) -> None:
+        """Exchange one tenant's policy; decisions under way finish under the one they started with."""
+        with self._lock:
+            self._snapshot = self._snapshot.replaced(policy)
