@@ -2,33 +2,66 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from fastapi import APIRouter, Request
 
+from chargehand.agents.catalog import AgentCatalog
+from chargehand.agents.model import AgentSpec
+from chargehand.agents.outlook import Outlook
+from chargehand.agents.show import graph_of, summary
 from chargehand.agents.views import Agent, AgentSummary, Graph
+from chargehand.identity.model import SignedIn
 from chargehand.identity.routes import Caller
+from chargehand.risk.freeze import FreezeService
 
 router = APIRouter(prefix="/agents", tags=["agents"])
 
 
-def _agents(request: Request) -> Any:
+def _agents(request: Request) -> AgentCatalog:
     return request.app.state.agents
+
+
+def _outlook(request: Request) -> Outlook:
+    return request.app.state.outlook
+
+
+async def _frozen(request: Request, who: SignedIn) -> set[str]:
+    freezes: FreezeService = request.app.state.freezes
+    return {freeze.name for freeze in await freezes.list(who) if freeze.scope in ("agent", "tenant")}
+
+
+def _summary(request: Request, who: SignedIn, spec: AgentSpec, frozen: set[str]) -> AgentSummary:
+    outlook = _outlook(request)
+    tools = outlook.tools(who, spec)
+    return summary(
+        spec,
+        may_start=outlook.may_start(who, spec),
+        may_ask=any("ask" in tool.possible for tool in tools),
+        frozen=spec.principal in frozen or "" in frozen,
+    )
 
 
 @router.get("", operation_id="listAgents")
 async def list_agents(request: Request, who: Caller) -> list[AgentSummary]:
     """Agents of this installation."""
-    return await _agents(request).list(who)
+    frozen = await _frozen(request, who)
+    return [_summary(request, who, spec, frozen) for spec in _agents(request).values()]
 
 
 @router.get("/{agent}", operation_id="getAgent")
 async def get_agent(agent: str, request: Request, who: Caller) -> Agent:
     """One agent: input schema, graph, tools, and who may have to approve what."""
-    return await _agents(request).get(who, agent)
+    spec = _agents(request).find(agent)
+    shown = _summary(request, who, spec, await _frozen(request, who))
+    return Agent(
+        **shown.model_dump(),
+        input_schema=dict(spec.input_schema),
+        output_schema=dict(spec.output_schema),
+        graph=graph_of(spec),
+        tools=_outlook(request).tools(who, spec),
+    )
 
 
 @router.get("/{agent}/graph", operation_id="getAgentGraph")
-async def get_agent_graph(agent: str, request: Request, who: Caller) -> Graph:
+async def get_agent_graph(agent: str, request: Request, _who: Caller) -> Graph:
     """The graph as nodes, edges and Mermaid text."""
-    return await _agents(request).graph(who, agent)
+    return graph_of(_agents(request).find(agent))

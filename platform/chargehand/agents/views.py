@@ -58,7 +58,8 @@ class AgentSummary(BaseModel):
     description: str
     owner: str
     version: str
-    category: str = ""
+    category: str
+    i_may_start: bool
     may_ask_people: bool = Field(description="Whether a call of it may have to wait for approval")
     frozen: bool
 

@@ -15,17 +15,17 @@ from chargehand.api.headers import SecurityHeaders
 from chargehand.api.health import router as health
 from chargehand.api.live import router as live
 from chargehand.api.people import router as people
+from chargehand.api.usage import router as usage
 from chargehand.approvals.routes import router as approvals
 from chargehand.audit.routes import router as audit
 from chargehand.connectors.routes import router as connectors
 from chargehand.gateway.routes import router as gateway
 from chargehand.identity.routes import router as identity
-from chargehand.models.routes import router as models
 from chargehand.policy.routes import router as policy
 from chargehand.risk.routes import router as risk
 from chargehand.runs.routes import router as runs
 
-ROUTERS = (health, identity, agents, runs, approvals, audit, policy, connectors, gateway, risk, models, people, live)
+ROUTERS = (health, identity, agents, runs, approvals, audit, policy, connectors, gateway, risk, usage, people, live)
 
 DESCRIPTION = """\
 Sign in with a session cookie (`signIn`) or an API token (`Authorization: Bearer chg_…`). With a cookie, every request

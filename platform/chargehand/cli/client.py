@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any, TypeVar
 
 import httpx
@@ -83,9 +84,7 @@ class Api:
         except httpx.TransportError as error:
             raise self._unreachable(error) from None
 
-    def follow(
-        self, path: str, *, after: str = "", lost: Callable[[str], None] = lambda _: None
-    ) -> Iterator[Event]:
+    def follow(self, path: str, *, after: str = "", lost: Callable[[str], None] = lambda _: None) -> Iterator[Event]:
         """Events of a stream until the server ends it; resumes after the last one seen when the connection breaks.
 
         `lost` hears of each break. Raises CommandFailed if the server stays away for two minutes.
@@ -131,7 +130,7 @@ class Api:
             document = answer.json()
         except ValueError:
             document = {"detail": f"{self.url} answered {answer.status_code} and not as Chargehand does."}
-        if answer.status_code == httpx.codes.UNAUTHORIZED:
+        if answer.status_code == HTTPStatus.UNAUTHORIZED:
             document["way_out"] = "Sign in: chargehand login"
         raise from_problem(document, answer.status_code)
 

@@ -1,10 +1,10 @@
 """How a command ends when it can't do what was asked: one line that says why and the way out, and an exit code.
 
-    0  done
-    1  not done: denied, refused, not found, changed meanwhile, or the run failed
-    2  usage or bad input: an option, a file, an argument
-    3  unavailable: the API or something it needs does not answer; try again
-    4  verification failed: evidence, a policy case or a pin does not hold
+0  done
+1  not done: denied, refused, not found, changed meanwhile, or the run failed
+2  usage or bad input: an option, a file, an argument
+3  unavailable: the API or something it needs does not answer; try again
+4  verification failed: evidence, a policy case or a pin does not hold
 """
 
 from __future__ import annotations

@@ -11,73 +11,60 @@ from chargehand.connectors.model import Delivery
 from chargehand.identity.views import Request
 from chargehand.policy.model import Effect
 
-PinStatus = Literal["pinned", "changed", "unpinned", "missing"]
+PinStatus = Literal["pinned", "quarantined", "not pinned"]
+HealthState = Literal["up", "quarantined", "down"]
 
 
 class ConnectorSummary(BaseModel):
     name: str
     title: str
+    description: str
+    ours: bool = Field(description="Delivered with Chargehand, or a foreign MCP server")
     tools: int
-    quarantined: int = Field(description="Tools without a matching pin: they can't be called")
-    health: Literal["up", "down", "unknown"]
-    checked_at: datetime | None
-    frozen: bool
+    blocked: int = Field(description="Tools that can't be called: quarantined or never pinned")
 
 
 class ToolView(BaseModel):
     name: str
+    connector: str
     description: str
-    says: str
+    says: str = Field(description="Sentence template that approvers see")
+    says_zh: str
     effect: Effect
     delivery: Delivery
-    status: PinStatus
-    pinned_digest: str
-    offered_digest: str
+    pin: PinStatus
+    digest: str = Field(description="Of the pinned definition; empty without a pin")
     lookup: str
     compensated_by: str
     input_schema: dict[str, Any]
-    output_schema: dict[str, Any]
-    frozen: bool
 
 
 class ConnectorView(ConnectorSummary):
-    module: str
-    version: str = ""
     credentials: list[str] = Field(description="Names of the variables its process is given, never their values")
     tool_list: list[ToolView]
-    detail: str = Field("", description="What the last check found")
 
 
 class ConnectorHealth(BaseModel):
-    name: str
-    up: bool
+    connector: str
+    state: HealthState
     detail: str
-    milliseconds: int
+    tools: int
+    milliseconds: int | None
     checked_at: datetime
 
 
-class DefinitionChange(BaseModel):
-    """One difference between the reviewed definition and the one on offer."""
+class QuarantinedTool(BaseModel):
+    """A tool whose live definition is not the reviewed one."""
 
-    path: str = Field(description="e.g. `input_schema.properties.amount.type`")
-    before: Any
-    after: Any
-    risk: Literal["low", "medium", "high"]
-    sentence: str
-
-
-class Quarantined(BaseModel):
     tool: str
-    status: PinStatus
-    renamed_from: str = ""
+    connector: str
+    kind: str = Field(description="changed, renamed, missing, new or unusable")
+    lines: list[str] = Field(description="What differs, one thing a line")
     pinned_digest: str
-    offered_digest: str
-    changes: list[DefinitionChange]
-    offered: dict[str, Any]
+    live_digest: str
+    live: dict[str, Any] | None
+    first_seen: datetime
 
 
 class AcceptPin(Request):
     digest: str = Field(description="Of the definition that you reviewed; another one is refused with 409")
-    effect: Effect
-    delivery: Delivery
-    comment: str = Field("", max_length=2000)

@@ -13,6 +13,7 @@ from chargehand.identity.views import Request
 from chargehand.outcome import Outcome
 from chargehand.policy.model import Effect
 
+
 class CallView(BaseModel):
     key: str
     run: str

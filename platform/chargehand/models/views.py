@@ -1,4 +1,4 @@
-"""What HTTP shows of usage, cost and budgets."""
+"""What HTTP shows of usage and cost."""
 
 from __future__ import annotations
 
@@ -16,31 +16,32 @@ class UsageRow(BaseModel):
     calls: int
     tokens_in: int
     tokens_out: int
-    cost: str = Field(description="Decimal as text")
+    cost: str = Field(description="Decimal as text, of the calls whose price is known")
+    currency: str
+    unpriced: int = Field(description="Calls whose model has no known price")
 
 
-class UsageTotals(BaseModel):
+class UsageTotal(BaseModel):
     calls: int
     tokens_in: int
     tokens_out: int
     cost: str
+    currency: str
+    unpriced: int
 
 
-class BudgetView(BaseModel):
-    name: str
-    scope: str
+class Budget(BaseModel):
+    scope: str = Field(description="`run:<id>`, `agent:<name>` or `tenant`")
+    unit: str = Field(description="`calls`, or a currency code")
     limit: str
-    used: str
     reserved: str
-    unit: str
-    period: str
+    spent: str
 
 
 class Usage(BaseModel):
     since: datetime
     until: datetime
     by: UsageBy
-    currency: str
     rows: list[UsageRow]
-    totals: UsageTotals
-    budgets: list[BudgetView]
+    totals: list[UsageTotal] = Field(description="One for each currency")
+    budgets: list[Budget]

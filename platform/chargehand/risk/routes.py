@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Request
 
 from chargehand.identity.model import SignedIn
 from chargehand.identity.routes import Caller, may
+from chargehand.identity.service import Identity
+from chargehand.risk.freeze import FreezeService
+from chargehand.risk.model import Freeze
 from chargehand.risk.views import AlertView, FreezeView, HandleAlert, LiftFreeze, NewFreeze
 
 router = APIRouter(tags=["risk"])
@@ -15,26 +19,51 @@ Freezer = Annotated[SignedIn, may("freeze")]
 Handler = Annotated[SignedIn, may("handle_alerts")]
 
 
-def _risk(request: Request) -> Any:
-    return request.app.state.risk
+def _freezes(request: Request) -> FreezeService:
+    return request.app.state.freezes
 
 
 @router.get("/freezes", operation_id="listFreezes")
 async def list_freezes(request: Request, who: Caller, lifted: bool = False) -> list[FreezeView]:
     """What is stopped, by whom and why. Everyone may see it."""
-    return await _risk(request).freezes(who, lifted=lifted)
+    found = await _freezes(request).list(who, in_force=not lifted)
+    identity: Identity = request.app.state.identity
+    people = {person for freeze in found for person in (freeze.frozen_by, freeze.lifted_by) if person}
+    names = await identity.names(who.principal.tenant, people)
+    return [_view(freeze, names) for freeze in found]
 
 
 @router.post("/freezes", operation_id="freeze", status_code=201)
 async def freeze(body: NewFreeze, request: Request, who: Freezer) -> FreezeView:
     """Stop an agent, a tool, a connector or the tenant: no further call is dispatched."""
-    return await _risk(request).freeze(who, body)
+    return _view(await _freezes(request).freeze(who, body.scope, body.name, body.reason), _me(who))
 
 
 @router.post("/freezes/{freeze}/lift", operation_id="liftFreeze")
 async def lift(freeze: str, body: LiftFreeze, request: Request, who: Freezer) -> FreezeView:
     """Let it go on."""
-    return await _risk(request).lift(who, freeze, body)
+    return _view(await _freezes(request).lift(who, freeze, body.reason), _me(who))
+
+
+def _me(who: SignedIn) -> dict[str, str]:
+    return {who.principal.id: who.principal.name}
+
+
+def _view(freeze: Freeze, names: Mapping[str, str]) -> FreezeView:
+    return FreezeView(
+        id=freeze.id,
+        scope=freeze.scope,
+        name=freeze.name.removeprefix("agent:"),
+        reason=freeze.reason,
+        frozen_by=names.get(freeze.frozen_by, freeze.frozen_by),
+        frozen_at=freeze.frozen_at,
+        lifted_by=names.get(freeze.lifted_by, freeze.lifted_by),
+        lifted_at=freeze.lifted_at,
+    )
+
+
+def _risk(request: Request) -> Any:
+    return request.app.state.alerts
 
 
 @router.get("/alerts", operation_id="listAlerts")

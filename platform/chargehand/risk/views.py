@@ -8,8 +8,8 @@ from typing import Literal
 from pydantic import BaseModel, Field
 
 from chargehand.identity.views import Request
+from chargehand.risk.model import FreezeScope
 
-FreezeScope = Literal["agent", "tool", "connector", "tenant"]
 AlertLevel = Literal["low", "medium", "high"]
 
 
@@ -30,8 +30,8 @@ class FreezeView(BaseModel):
     reason: str
     frozen_by: str
     frozen_at: datetime
-    lifted_by: str = ""
-    lifted_at: datetime | None = None
+    lifted_by: str
+    lifted_at: datetime | None
 
 
 class AlertView(BaseModel):

@@ -1,0 +1,53 @@
+"""From agents to what HTTP and the command line show of them."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from chargehand.agents.model import AgentSpec
+from chargehand.agents.views import AgentSummary, Graph, GraphEdge, GraphNode, NodeKind
+
+START, END = "__start__", "__end__"
+
+
+def summary(spec: AgentSpec, *, may_start: bool, may_ask: bool, frozen: bool) -> AgentSummary:
+    return AgentSummary(
+        name=spec.name,
+        title=spec.title,
+        description=spec.description,
+        owner=spec.owner,
+        version=spec.version,
+        category=spec.category,
+        i_may_start=may_start,
+        may_ask_people=may_ask,
+        frozen=frozen,
+    )
+
+
+def graph_of(spec: AgentSpec) -> Graph:
+    """The agent's graph with its subgraphs opened; ids are paths, as the events of a run name nodes."""
+    drawn: Any = spec.compiled.get_graph(xray=True)
+    names = {str(name): _path(str(name)) for name in drawn.nodes}
+    nodes = [_node(names[str(name)]) for name in drawn.nodes]
+    edges = [
+        GraphEdge(
+            source=names[str(edge.source)],
+            target=names[str(edge.target)],
+            label=str(edge.data) if edge.data not in (None, "") else "",
+            conditional=bool(edge.conditional),
+        )
+        for edge in cast("list[Any]", drawn.edges)
+    ]
+    return Graph(nodes=nodes, edges=edges, mermaid=str(drawn.draw_mermaid()))
+
+
+def _path(name: str) -> str:
+    """LangGraph joins subgraph and node by a colon; our paths by a slash."""
+    return name.replace(":", "/")
+
+
+def _node(path: str) -> GraphNode:
+    parent, _, last = path.rpartition("/")
+    kind: NodeKind = "start" if last == START else "end" if last == END else "node"
+    label = last.strip("_").replace("_", " ").capitalize()
+    return GraphNode(id=path, label=label, kind=kind, parent=parent)

@@ -1,0 +1,84 @@
+"""The command line: what there is, and how it fails."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Sequence
+
+import typer
+
+from chargehand.cli.failure import NOT_DONE, CommandFailed, from_error
+from chargehand.cli.show import clean, err, json_out
+from chargehand.errors import ChargehandError
+
+EPILOG = """
+Exit codes: 0 done; 1 not done or denied; 2 usage or bad input; 3 unavailable, try again; 4 verification failed.
+Every command takes --json. Start with: chargehand dev, then chargehand login.
+"""
+
+# Command, module, attribute; in the order in which a newcomer meets them.
+COMMANDS = (
+    ("dev", "chargehand.cli.dev", "dev"),
+    ("login", "chargehand.cli.session", "login"),
+    ("logout", "chargehand.cli.session", "logout"),
+    ("whoami", "chargehand.cli.session", "whoami"),
+    ("verify", "chargehand.cli.verify", "verify"),
+)
+GROUPS = (
+    ("run", "chargehand.cli.run", "app"),
+    ("approvals", "chargehand.cli.approvals", "app"),
+    ("log", "chargehand.cli.log", "app"),
+    ("agents", "chargehand.cli.agents", "app"),
+    ("connectors", "chargehand.cli.connectors", "app"),
+    ("policy", "chargehand.cli.policy", "app"),
+    ("freeze", "chargehand.cli.freeze", "app"),
+    ("token", "chargehand.cli.session", "tokens"),
+)
+
+
+def build() -> typer.Typer:
+    """The whole command line."""
+    app = typer.Typer(
+        name="chargehand",
+        help="Digital employees that a company can trust with its real systems.",
+        epilog=EPILOG,
+        no_args_is_help=True,
+        add_completion=True,
+        pretty_exceptions_enable=False,
+        rich_markup_mode="rich",
+    )
+    for name, module, attribute in COMMANDS:
+        app.command(name)(getattr(importlib.import_module(module), attribute))
+    for name, module, attribute in GROUPS:
+        app.add_typer(getattr(importlib.import_module(module), attribute), name=name)
+    return app
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run a command and return its exit code; whatever happens, a person gets a line and no traceback."""
+    try:
+        return build()(list(arguments), standalone_mode=True) or 0
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else NOT_DONE
+    except CommandFailed as failure:
+        return _fail(failure, arguments)
+    except ChargehandError as error:
+        return _fail(from_error(error), arguments)
+    except KeyboardInterrupt:
+        err.print("\n[dim]Stopped watching. What was started goes on.[/]")
+        return 130
+
+
+def _fail(failure: CommandFailed, arguments: Sequence[str]) -> int:
+    if "--json" in arguments:
+        json_out(failure.problem())
+    err.print(f"[bold red]✗[/] {clean(failure.detail)}" + (f" {clean(failure.way_out)}" if failure.way_out else ""))
+    if failure.error_id:
+        err.print(f"[dim]The API's log says more under {clean(failure.error_id)}.[/]")
+    return failure.code
+
+
+def main() -> None:
+    """The `chargehand` command."""
+    sys.exit(run(sys.argv[1:]))

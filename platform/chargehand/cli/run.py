@@ -1,0 +1,277 @@
+"""`chargehand run`: start agents and follow what they do."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from chargehand.agents.views import Graph
+from chargehand.cli.client import Api
+from chargehand.cli.failure import NOT_DONE, USAGE, CommandFailed
+from chargehand.cli.graph import draw
+from chargehand.cli.show import Json, clean, err, facts, json_out, left, out, pretty, span, state, table, when
+from chargehand.runs.model import ENDED
+from chargehand.runs.views import PersonTaskView, Run, RunEventView, RunPage, Step, StepPage, WaitingView
+
+app = typer.Typer(no_args_is_help=True, help="Start agents, follow, stop and answer them.")
+
+RunId = Annotated[str, typer.Argument(help="Run id, e.g. run_01…")]
+
+
+@app.command("start")
+def start(
+    agent: Annotated[str, typer.Argument(help="Which agent, e.g. complaint-resolution. `agents list` shows all.")],
+    file: Annotated[str, typer.Option("--input", "-i", help="JSON file with its input; - reads standard input.")] = "",
+    pairs: Annotated[list[str] | None, typer.Option("--set", help="name=value instead of a file; repeat.")] = None,
+    key: Annotated[str, typer.Option(help="The same key starts the same run: safe to repeat.")] = "",
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Follow it until it ends.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Start an agent on your behalf. Its input is checked first."""
+    body = {"agent": agent, "input": read_input(file, pairs or []), "key": key}
+    with Api() as api:
+        run = api.post(Run, "/runs", body)
+        if follow:
+            _say_started(run)
+            _follow(api, run.id, as_json=as_json)
+            return
+    if as_json:
+        json_out(run)
+        return
+    _say_started(run)
+    err.print(f"[dim]Follow it: chargehand run follow {run.id}[/]")
+
+
+def _say_started(run: Run) -> None:
+    err.print(f"[green]✓[/] Started [bold]{clean(run.title)}[/]: {run.id}")
+
+
+def read_input(file: str, pairs: list[str]) -> dict[str, Any]:
+    """The input from a file and pairs; pairs win. Raises CommandFailed (2) with line and column for broken JSON."""
+    value: Any = {}
+    if file:
+        try:
+            text = typer.get_text_stream("stdin").read() if file == "-" else Path(file).read_text("utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+            raise CommandFailed(f"{file} can't be read: {reason}.", code=USAGE, way_out="Check the path.") from None
+        try:
+            value = json.loads(text)
+        except json.JSONDecodeError as error:
+            where = f"{file}:{error.lineno}:{error.colno}"
+            raise CommandFailed(
+                f"{where}: this is not JSON: {error.msg}.", code=USAGE, way_out="Mend the file at that place."
+            ) from None
+        if not isinstance(value, dict):
+            raise CommandFailed(
+                f"{file}: an object {{…}} is expected, not {type(value).__name__}.",
+                code=USAGE,
+                way_out="`chargehand agents show AGENT` shows the fields.",
+            )
+    for pair in pairs:
+        name, equals, text = pair.partition("=")
+        if not equals or not name:
+            raise CommandFailed(
+                f"--set {pair!r} is not name=value.", code=USAGE, way_out="e.g. --set order_number=SO-1042"
+            )
+        value[name] = _plain(text)
+    return value
+
+
+def _plain(text: str) -> Any:
+    """`true`, `false`, `null`, lists and objects are JSON; everything else, numbers too, stays text as typed."""
+    if text in ("true", "false", "null") or text[:1] in ("[", "{", '"'):
+        try:
+            return json.loads(text)
+        except json.JSONDecodeError:
+            return text
+    return text
+
+
+@app.command("list")
+def list_runs(
+    agent: Annotated[str, typer.Option(help="Only this agent.")] = "",
+    states: Annotated[list[str] | None, typer.Option("--state", help="running, waiting, failed, …; repeat.")] = None,
+    search: Annotated[str, typer.Option(help="Text in title or id.")] = "",
+    order: Annotated[str, typer.Option("--about", help="What it is about, e.g. an order number.")] = "",
+    limit: Annotated[int, typer.Option(min=1, max=200)] = 20,
+    as_json: Json = False,
+) -> None:
+    """Your runs, newest first; everybody's if you may see them."""
+    with Api() as api:
+        page = api.get(
+            RunPage, "/runs", agent=agent, state=states, q=search, business_key=order, limit=limit
+        )  # fmt: skip
+    if as_json:
+        json_out(page)
+        return
+    rows = [
+        (
+            run.id,
+            state(run.state),
+            clean(run.title),
+            clean(run.principal_name),
+            when(run.started_at),
+            _waits(run.waiting),
+        )
+        for run in page.items
+    ]
+    table(
+        ("Run", "State", "What", "For", "Started", "Waits for"),
+        rows,
+        empty="No runs yet. Start one: chargehand run start AGENT --input FILE",
+    )
+    if page.next:
+        err.print("[dim]There are more; narrow the list or raise --limit.[/]")
+
+
+@app.command("show")
+def show(run: RunId, as_json: Json = False) -> None:
+    """One run: where it stands in its graph, whom it waits for, what it did."""
+    with Api() as api:
+        found = api.get(Run, f"/runs/{run}")
+        steps = api.get(StepPage, f"/runs/{run}/steps", limit=500)
+        graph = api.get(Graph, f"/agents/{found.agent}/graph")
+    if as_json:
+        json_out({"run": found.model_dump(mode="json"), "steps": steps.model_dump(mode="json")["items"]})
+        return
+    until = found.ended_at
+    facts(
+        [
+            ("Run", f"[bold]{found.id}[/]  {state(found.state)}"),
+            ("What", clean(found.title)),
+            ("Agent", f"{clean(found.agent)} [dim]{clean(found.agent_version)}[/]"),
+            ("For", clean(found.principal_name)),
+            ("Started", when(found.started_at) + (f", took {span(until - found.started_at)}" if until else "")),
+            ("Waits for", _waits(found.waiting)),
+            ("Failed", clean(found.failure.detail) if found.failure else ""),
+            ("At", clean(f"{found.failure.node} {found.failure.line}".strip()) if found.failure else ""),
+            ("Way out", clean(found.failure.way_out) if found.failure else ""),
+            ("Cost", f"{found.cost.amount} {found.cost.currency}, {found.tokens} tokens" if found.cost else ""),
+        ]
+    )
+    out.print()
+    out.print(draw(graph, found.nodes))
+    out.print()
+    for step in steps.items:
+        _say_step(step)
+    if found.result is not None:
+        out.print(f"\n[bold]Result[/]\n{pretty(found.result)}")
+
+
+@app.command("follow")
+def follow(run: RunId, as_json: Json = False) -> None:
+    """Follow a run until it ends; goes on by itself when the connection breaks. Ends with 1 if the run failed."""
+    with Api() as api:
+        _follow(api, run, as_json=as_json)
+
+
+def _follow(api: Api, run: str, *, as_json: bool) -> None:
+    waiting: set[str] = set()
+    for event in api.follow(f"/runs/{run}/events", lost=lambda text: err.print(f"[yellow]{text}[/]")):
+        view = RunEventView.model_validate(event.data)
+        if as_json:
+            out.print(view.model_dump_json(), markup=False)
+        elif view.step is not None:
+            _say_step(view.step)
+        for one in view.waiting:
+            if one.id not in waiting and not as_json:
+                waiting.add(one.id)
+                err.print(f"[yellow]…[/] Waits: {clean(one.sentence)} [dim]{_way_on(one)}[/]")
+    found = api.get(Run, f"/runs/{run}")
+    if not as_json:
+        out.print(f"\n{state(found.state)}  {clean(found.title)}")
+        if found.result is not None:
+            out.print(pretty(found.result))
+    if found.state in ENDED and found.state != "succeeded":
+        detail = found.failure.detail if found.failure else f"The run was {found.state}."
+        raise CommandFailed(detail, code=NOT_DONE, way_out=found.failure.way_out if found.failure else "")
+
+
+def _way_on(one: WaitingView) -> str:
+    if one.kind == "approval":
+        return f"chargehand approvals show {one.id}"
+    return f"chargehand run answer {one.id} VALUE" if one.kind == "task" else ""
+
+
+@app.command("stop")
+def stop(
+    run: RunId,
+    reason: Annotated[str, typer.Option("--reason", "-r", help="Why; it stands in the action log.")],
+    hard: Annotated[bool, typer.Option(help="End it at once; nothing is taken back.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Stop a run: its current step is finished, and what can be taken back is taken back."""
+    with Api() as api:
+        found = api.post(Run, f"/runs/{run}/stop", {"reason": reason, "hard": hard})
+    if as_json:
+        json_out(found)
+        return
+    out.print(f"{state(found.state)}  {found.id}")
+
+
+@app.command("retry")
+def retry(run: RunId, as_json: Json = False) -> None:
+    """Start a failed or stopped run again from its input, as a new run."""
+    with Api() as api:
+        found = api.post(Run, f"/runs/{run}/retry")
+    if as_json:
+        json_out(found)
+        return
+    _say_started(found)
+
+
+@app.command("tasks")
+def tasks(run: Annotated[str, typer.Option(help="Only of this run.")] = "", as_json: Json = False) -> None:
+    """Questions that agents ask you."""
+    with Api() as api:
+        found = api.get(list[PersonTaskView], "/tasks", run=run)
+    if as_json:
+        json_out(found)
+        return
+    rows = [(one.id, clean(one.question), clean(one.to), left(one.expires_at), one.run) for one in found]
+    table(("Task", "Question", "For", "Left", "Run"), rows, empty="Nobody asks you anything.")
+
+
+@app.command("answer")
+def answer(
+    task: Annotated[str, typer.Argument(help="Task id, e.g. task_01…; or the id of a run with one open question.")],
+    value: Annotated[str, typer.Argument(help="The answer: text, or JSON where a form is asked for.")],
+    as_json: Json = False,
+) -> None:
+    """Answer a question of an agent. The first answer counts."""
+    with Api() as api:
+        if task.startswith("run_"):
+            task = _only_task(api, task)
+        found = api.post(PersonTaskView, f"/tasks/{task}/answer", {"value": _plain(value)})
+    if as_json:
+        json_out(found)
+        return
+    out.print(f"[green]✓[/] Answered: {clean(found.question)}")
+
+
+def _only_task(api: Api, run: str) -> str:
+    found = [one for one in api.get(list[PersonTaskView], "/tasks", run=run) if one.i_may_answer]
+    if len(found) != 1:
+        raise CommandFailed(
+            f"{run} has {len(found)} questions that you may answer.",
+            code=USAGE,
+            way_out=f"Name one: chargehand run tasks --run {run}",
+        )
+    return found[0].id
+
+
+def _waits(waiting: list[WaitingView]) -> str:
+    return "; ".join(clean(one.sentence + (f" ({', '.join(one.who)})" if one.who else "")) for one in waiting)
+
+
+def _say_step(step: Step) -> None:
+    if step.kind == "node" and step.state == "succeeded" and step.message_id == "node":
+        return  # its calls were told; the drawing shows that it is done
+    what = f"{clean(step.title)}"
+    extra = clean(step.detail) or ""
+    tries = f" [dim]({step.attempts} tries)[/]" if step.attempts > 1 else ""
+    out.print(f"[dim]{when(step.started_at)}[/]  {state(step.state):<28} {what}{tries}  [dim]{extra}[/]")
