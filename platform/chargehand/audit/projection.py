@@ -49,8 +49,9 @@ def project(db: Database, tenant: str, *, limit: int = 1_000_000) -> int:
         start, size, chunk = db.read_now(lambda connection: _pending(connection, tenant))
         if not chunk or done >= limit:
             return size - start
-        rows = [_row(tenant, start + n, leaf) for n, leaf in enumerate(chunk)]
-        db.write_now(lambda tx, start=start, rows=rows: _write(tx, tenant, start, rows))
+        rows = [_row(tenant, start + n, leaf) for n, leaf in enumerate(chunk) if leaf is not None]
+        end = start + len(chunk)
+        db.write_now(lambda tx, start=start, end=end, rows=rows: _write(tx, tenant, start, end, rows))
         done += len(chunk)
 
 
@@ -78,6 +79,19 @@ def rebuild(db: Database, tenant: str) -> None:
     project(db, tenant)
 
 
+def forget(connection: Connection, tenant: str, seqs: list[int]) -> None:
+    """Drop the rows of retired records; the hourly counts stay."""
+    records = table(RecordRow)
+    mine = (records.c.tenant == tenant) & records.c.seq.in_(seqs)
+    if connection.dialect.name == "sqlite":
+        rows = connection.execute(select(records.c.n, records.c.words).where(mine)).all()
+        raw: Any = connection.connection.driver_connection
+        raw.executemany(
+            "INSERT INTO audit_words(audit_words, rowid, words) VALUES ('delete', ?, ?)", [tuple(row) for row in rows]
+        )
+    connection.execute(records.delete().where(mine))
+
+
 def _span(connection: Connection, tenant: str) -> tuple[int, int, None]:
     head, projected = table(HeadRow), table(ProjectedRow)
     size = connection.execute(select(head.c.size).where(head.c.tenant == tenant)).scalar_one_or_none() or 0
@@ -85,13 +99,13 @@ def _span(connection: Connection, tenant: str) -> tuple[int, int, None]:
     return start, size, None
 
 
-def _pending(connection: Connection, tenant: str) -> tuple[int, int, list[bytes]]:
+def _pending(connection: Connection, tenant: str) -> tuple[int, int, list[bytes | None]]:
     start, size, _ = _span(connection, tenant)
     if start >= size:
         return start, size, []
     leaf = table(LeafRow)
     found = connection.execute(
-        select(leaf.c.leaf)
+        select(leaf.c.leaf)  # a retired one is None
         .where(leaf.c.tenant == tenant, leaf.c.seq >= start, leaf.c.seq < start + CHUNK)
         .order_by(leaf.c.seq)
     )
@@ -122,7 +136,7 @@ def micros(at: str) -> int:
     return int(moment.timestamp()) * 1_000_000 + moment.microsecond
 
 
-def _write(tx: Transaction, tenant: str, start: int, rows: list[tuple[Any, ...]]) -> None:
+def _write(tx: Transaction, tenant: str, start: int, end: int, rows: list[tuple[Any, ...]]) -> None:
     connection = tx.connection
     if start == 0:
         mark = "?" if connection.dialect.name == "sqlite" else "%s"
@@ -132,7 +146,7 @@ def _write(tx: Transaction, tenant: str, start: int, rows: list[tuple[Any, ...]]
         )
     projected = table(ProjectedRow)
     moved = connection.execute(
-        update(projected).where(projected.c.tenant == tenant, projected.c.size == start).values(size=start + len(rows))
+        update(projected).where(projected.c.tenant == tenant, projected.c.size == start).values(size=end)
     )
     if moved.rowcount != 1:  # another process has done these
         return

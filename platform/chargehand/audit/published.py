@@ -12,7 +12,7 @@ import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 from chargehand import clock
@@ -22,10 +22,11 @@ from chargehand.audit.tree import TileTree, sync_folder, write_durably
 
 @dataclass(frozen=True, slots=True)
 class Signed:
-    """A checkpoint as published, and its note."""
+    """A checkpoint as published, and its note; `at` is when the file was written, RFC 3339."""
 
     checkpoint: Checkpoint
     note: str
+    at: str = ""
 
     @property
     def cosigned_by(self) -> tuple[str, ...]:
@@ -45,11 +46,12 @@ class PublishedLog:
 
     def newest(self, key: VerifierKey) -> Signed | None:
         """The newest checkpoint, None before the first. Raises BadNote if it is not signed by `key`."""
+        path = self.folder / "checkpoint"
         try:
-            note = (self.folder / "checkpoint").read_text()
+            note, written = path.read_text(encoding="utf-8"), path.stat().st_mtime
         except FileNotFoundError:
             return None
-        return Signed(open_checkpoint(note, key), note)
+        return Signed(open_checkpoint(note, key), note, clock.iso(datetime.fromtimestamp(written, UTC)))
 
     def publish_key(self, key: VerifierKey) -> None:
         """Leave the verifier key beside the log."""

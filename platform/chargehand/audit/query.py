@@ -34,7 +34,7 @@ from sqlalchemy.dialects.postgresql import TSQUERY
 
 from chargehand.audit.fields import COLUMNS, PATHS
 from chargehand.audit.filter import And, Between, Compare, Node, Not, Or, Text, Time
-from chargehand.audit.store import LeafRow, RecordRow, table
+from chargehand.audit.store import LeafRow, RecordRow, RollupRow, table
 from chargehand.audit.words import words
 from chargehand.errors import BadInput
 
@@ -43,6 +43,10 @@ COMMON = 20_000
 
 _R = table(RecordRow).c
 _L = table(LeafRow).c
+_U = table(RollupRow).c
+HOUR = 3_600_000_000
+ROLLED = frozenset({"kind", "agent", "tool", "effect", "decision", "outcome"})
+"""Fields that the hourly counts know."""
 Clause = ColumnElement[bool]
 
 
@@ -71,6 +75,27 @@ def where(connection: Connection, tenant: str, node: Node | None) -> Clause:
     return mine if node is None else and_(mine, _Sql(connection).of(node))
 
 
+def rolls_up(node: Node | None) -> bool:
+    """Can the hourly counts answer this filter, time to the hour?"""
+    match node:
+        case None | Time():
+            return True
+        case And(parts) | Or(parts):
+            return all(rolls_up(part) for part in parts)
+        case Not(part):
+            return rolls_up(part) and not isinstance(part, Time)
+        case Compare(field, operator, _):
+            return field in ROLLED and operator == "="
+        case _:
+            return False
+
+
+def where_rolled(connection: Connection, tenant: str, node: Node | None) -> Clause:
+    """The condition on `audit_rollup` for a filter that rolls up."""
+    mine = _U.tenant == tenant
+    return mine if node is None else and_(mine, _Sql(connection, rolled_up=True).of(node))
+
+
 def page(connection: Connection, tenant: str, node: Node | None, limit: int, after: Cursor | None) -> list[Any]:
     """Rows (at, seq, leaf) newest first."""
     condition = where(connection, tenant, node)
@@ -89,8 +114,9 @@ def page(connection: Connection, tenant: str, node: Node | None, limit: int, aft
 
 
 class _Sql:
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, rolled_up: bool = False) -> None:
         self._connection = connection
+        self._rolled_up = rolled_up
         self._sqlite = connection.dialect.name == "sqlite"
 
     def of(self, node: Node) -> Clause:
@@ -102,12 +128,7 @@ class _Sql:
             case Not(part):
                 return not_(func.coalesce(self.of(part), false()))
             case Time(start, end):
-                ends: list[Clause] = []
-                if start is not None:
-                    ends.append(_R.at >= start)
-                if end is not None:
-                    ends.append(_R.at < end)
-                return and_(true(), *ends)
+                return self._time(start, end)
             case Text(given, phrase):
                 return self._text(given, phrase)
             case Between(field, low, high):
@@ -124,12 +145,24 @@ class _Sql:
                     return self._text_of(field).ilike(f"%{_escaped(values[0])}%", escape="\\")
                 return self._ordered(field, operator, values[0])
 
+    def _time(self, start: int | None, end: int | None) -> Clause:
+        at, unit = (_U.hour, HOUR) if self._rolled_up else (_R.at, 1)
+        ends: list[Clause] = []
+        if start is not None:
+            ends.append(at >= start // unit)
+        if end is not None:
+            ends.append(at < -(-end // unit))
+        return and_(true(), *ends)
+
+    def _column(self, field: str) -> ColumnElement[Any]:
+        return (_U if self._rolled_up else _R)[COLUMNS.get(field, field)]
+
     def _equal(self, field: str, value: str) -> Clause:
         if _is_path(field):
             return self._path_equal(field, value)
         if field == "rule":
             return (" " + _R.rules + " ").like(f"% {_pattern(value)} %", escape="\\")
-        column = _column(field)
+        column = self._column(field)
         if "*" in value:
             return self._like(column, value)
         if field in ("principal", "agent") and ":" not in value:
@@ -146,7 +179,7 @@ class _Sql:
 
     def _ordered(self, field: str, operator: str, value: str) -> Clause:
         if not _is_path(field):
-            return _compare(_column(field), operator, value)
+            return _compare(self._column(field), operator, value)
         number = _number(value)
         found = self._text_of(field)
         if number is None:
@@ -168,7 +201,7 @@ class _Sql:
     def _text_of(self, field: str) -> ColumnElement[str]:
         """A column, or a path inside the leaf, as text; NULL where the record has no such path."""
         if not _is_path(field):
-            return _column(field)
+            return self._column(field)
         parts = field.split(".")
         leaf = select(_L.leaf).where(_L.tenant == _R.tenant, _L.seq == _R.seq).correlate(table(RecordRow))
         if self._sqlite:
@@ -211,10 +244,6 @@ class _Sql:
 
 def _is_path(field: str) -> bool:
     return field.partition(".")[0] in PATHS and "." in field
-
-
-def _column(field: str) -> ColumnElement[Any]:
-    return _R[COLUMNS.get(field, field)]
 
 
 def _compare(column: ColumnElement[Any], operator: str, value: Any) -> Clause:

@@ -1,24 +1,38 @@
-"""Reading the action log: pages, one record. Never writes to the log but for the projection it reads from."""
+"""Reading the action log: pages, charts, saved queries, proofs, evidence. The door for API, console and command line.
+
+Nothing here appends but the acts that are recorded themselves (exports of evidence are; see `evidence`).
+"""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar
 
 import orjson
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
-from chargehand.audit import projection, query
+from chargehand import clock
+from chargehand.audit import charts, projection, query, saved
+from chargehand.audit.evidence import Progress, Prover, retirements
+from chargehand.audit.fields import FIELDS, LABELS, FilterField
 from chargehand.audit.filter import Node, parse
-from chargehand.audit.model import Record
+from chargehand.audit.format import VerifierKey
+from chargehand.audit.log import append
+from chargehand.audit.model import Record, Who
 from chargehand.audit.personal import conceal, reveal
-from chargehand.audit.store import LeafRow, RecordRow, table
+from chargehand.audit.query import Cursor
+from chargehand.audit.store import HeadRow, LeafRow, ProjectedRow, RecordRow, RollupRow, table
 from chargehand.database import Database
-from chargehand.errors import BadInput, NotFound
+from chargehand.errors import AuditUnavailable, BadInput, NotFound
+from chargehand.ids import new_id
 
+T = TypeVar("T")
 MAX_PAGE = 1_000
+MAX_SELECTION = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +51,33 @@ class Page:
     next: str | None
 
 
-class AuditService:
-    """The action log of every tenant in `db`, for readers."""
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """A field for a query editor: what it means, its values and the words that people use for them."""
 
-    def __init__(self, db: Database) -> None:
+    field: FilterField
+    values: tuple[str, ...]
+    labels: dict[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """A tenant's log: `signed` of `size` records are under a checkpoint; `halted` says why none can be added."""
+
+    size: int
+    signed: int
+    queryable: int
+    signed_at: str
+    cosigned_by: tuple[str, ...]
+    halted: str
+
+
+class AuditService:
+    """The action log of every tenant in `db`. Proofs and evidence need the `state_dir` in which it is published."""
+
+    def __init__(self, db: Database, state_dir: Path | None = None) -> None:
         self._db = db
+        self._state_dir = state_dir
 
     async def query(
         self,
@@ -79,24 +115,141 @@ class AuditService:
         if not 1 <= limit <= MAX_PAGE:
             raise BadInput("Out of bounds.", field="limit", value=limit, way_out=f"Ask for 1 to {MAX_PAGE}.")
         node = parse(filter, zone=zone)
-        cursor = query.Cursor.parse(after) if after else None
-        projection.project(self._db, tenant)
-        return self._db.read_now(lambda connection: _page(connection, tenant, node, limit, cursor, personal))
+        cursor = Cursor.parse(after) if after else None
+        return self._fresh(tenant, lambda connection: _page(connection, tenant, node, limit, cursor, personal))
 
     async def record(self, tenant: str, name: str, *, personal: bool = False) -> Logged:
         """One record by its id or its number. Raises NotFound."""
-        await asyncio.to_thread(projection.project, self._db, tenant)
-        return await self._db.read(lambda connection: _record(connection, tenant, name, personal))
+        return await self._read(tenant, lambda connection: _record(connection, tenant, name, personal))
+
+    async def histogram(
+        self,
+        tenant: str,
+        filter: str = "",  # noqa: A002
+        *,
+        bucket: charts.Bucket = "day",
+        by: str = "",
+        zone: tzinfo = UTC,
+    ) -> tuple[charts.Bar, ...]:
+        """Counts over time, by a field if one is named. Raises BadInput."""
+        node = parse(filter, zone=zone)
+        return await self._read(tenant, lambda c: charts.histogram(c, tenant, node, bucket, by, zone))
+
+    async def facets(
+        self,
+        tenant: str,
+        filter: str = "",  # noqa: A002
+        *,
+        fields: Sequence[str] = ("tool", "decision", "outcome"),
+        limit: int = 20,
+        zone: tzinfo = UTC,
+    ) -> tuple[charts.Facet, ...]:
+        """The most frequent values of each field among the records that match. Raises BadInput."""
+        node = parse(filter, zone=zone)
+        return await self._read(tenant, lambda c: tuple(charts.facet(c, tenant, node, f, limit) for f in fields))
+
+    async def completions(self, tenant: str) -> tuple[Completion, ...]:
+        """What a query editor offers: every field, fixed values with their labels, and the tools and agents seen."""
+        return await self._read(tenant, lambda connection: _completions(connection, tenant))
+
+    async def save_query(self, tenant: str, owner: str, name: str, filter: str) -> None:  # noqa: A002
+        """Keep a filter under a name; `owner` empty shares it with the tenant. Raises BadInput."""
+        parse(filter)
+        await self._db.write(lambda tx: saved.save(tx.connection, tenant, owner, name, filter))
+
+    async def saved_queries(self, tenant: str, owner: str) -> tuple[saved.SavedQuery, ...]:
+        """The owner's filters and the shared ones, by name."""
+        return await self._db.read(lambda connection: saved.listed(connection, tenant, owner))
+
+    async def delete_query(self, tenant: str, owner: str, name: str) -> None:
+        """Forget a saved filter. Raises NotFound."""
+        await self._db.write(lambda tx: saved.delete(tx.connection, tenant, owner, name))
+
+    async def status(self, tenant: str) -> Status:
+        """How far the log is signed, and whether it may be appended to."""
+        size, queryable, halted = await self._db.read(lambda connection: _sizes(connection, tenant))
+        signed = None
+        if self._state_dir is not None:
+            try:
+                signed = await asyncio.to_thread(Prover(self._db, self._state_dir, tenant).newest)
+            except AuditUnavailable:
+                signed = None
+        if signed is None:
+            return Status(size, 0, queryable, "", (), halted)
+        return Status(size, signed.checkpoint.size, queryable, signed.at, signed.cosigned_by, halted)
+
+    async def proof(self, tenant: str, name: str) -> dict[str, Any]:
+        """Inclusion proof of one record (see docs/action-log.md, 'Check one record yourself').
+
+        Raises:
+            NotFound: no such record, or not signed yet.
+            AuditUnavailable: the log is not published here, or the published log is damaged.
+        """
+        seq = (await self.record(tenant, name)).seq
+        return await asyncio.to_thread(self._prover(tenant).inclusion, seq)
+
+    async def evidence(
+        self,
+        tenant: str,
+        target: Path,
+        filter: str = "",  # noqa: A002
+        *,
+        who: Who,
+        whole: bool = True,
+        zone: tzinfo = UTC,
+        witnesses: Sequence[VerifierKey] = (),
+        progress: Progress | None = None,
+    ) -> int:
+        """Write an evidence file of everything from the first to the last match; returns its size in bytes.
+
+        With `whole` every record in between is in it, so that completeness can be checked; without, only the matches
+        are given with their content (at most MAX_SELECTION). The export is itself recorded.
+
+        Raises:
+            BadInput, NotFound: the filter can't be used, or matches nothing that is signed.
+            AuditUnavailable: nothing is signed yet.
+        """
+        node, prover = parse(filter, zone=zone), self._prover(tenant)
+        await self._db.write(
+            lambda tx: append(tx, _export_record(tenant, who, {"act": "export", "as": "evidence", "filter": filter}))
+        )
+        first, last, selection = await self._read(tenant, lambda c: _matches(c, tenant, node, whole))
+        retired = await self._db.read(lambda c: retirements(c, tenant, table(RecordRow).c))
+        return await asyncio.to_thread(
+            lambda: prover.write(
+                target,
+                first=first,
+                end=last + 1,
+                selection=selection,
+                selected_by="" if whole else filter,
+                witnesses=witnesses,
+                retirements=retired,
+                progress=progress,
+            )
+        )
+
+    def _prover(self, tenant: str) -> Prover:
+        if self._state_dir is None:
+            raise AuditUnavailable("No published log is at hand.", way_out="Give AuditService the state folder.")
+        return Prover(self._db, self._state_dir, tenant)
+
+    async def _read(self, tenant: str, reader: Callable[[Connection], T]) -> T:
+        return await asyncio.to_thread(self._fresh, tenant, reader)
+
+    def _fresh(self, tenant: str, reader: Callable[[Connection], T]) -> T:
+        """Read after bringing the projection up to date."""
+        projection.project(self._db, tenant)
+        return self._db.read_now(reader)
 
 
 def _page(
-    connection: Connection, tenant: str, node: Node | None, limit: int, cursor: query.Cursor | None, personal: bool
+    connection: Connection, tenant: str, node: Node | None, limit: int, cursor: Cursor | None, personal: bool
 ) -> Page:
     rows = query.page(connection, tenant, node, limit + 1, cursor)
     last = rows[limit - 1] if len(rows) > limit else None
     return Page(
         tuple(_logged(connection, tenant, row.seq, row.leaf, personal) for row in rows[:limit]),
-        None if last is None else str(query.Cursor(last.at, last.seq)),
+        None if last is None else str(Cursor(last.at, last.seq)),
     )
 
 
@@ -107,12 +260,63 @@ def _record(connection: Connection, tenant: str, name: str, personal: bool) -> L
         found = select(records.c.seq).where(records.c.tenant == tenant, records.c.id == name).limit(1)
         seq = connection.execute(found).scalar_one_or_none()
     row = connection.execute(select(leaf.c.leaf).where(leaf.c.tenant == tenant, leaf.c.seq == seq)).first()
-    if row is None:
+    if row is None or row.leaf is None:
         raise NotFound(f"No record {name!r} in the action log.", way_out="It may have been retired by retention.")
     return _logged(connection, tenant, seq, row.leaf, personal)
 
 
 def _logged(connection: Connection, tenant: str, seq: int, leaf: bytes, personal: bool) -> Logged:
+    return Logged(seq, Record.model_validate(shown(connection, tenant, leaf, personal)))
+
+
+def shown(connection: Connection, tenant: str, leaf: bytes, personal: bool) -> dict[str, Any]:
+    """A leaf's content as a reader may see it."""
     content: dict[str, Any] = orjson.loads(leaf)
-    shown = reveal(connection, tenant, content) if personal else conceal(content)
-    return Logged(seq, Record.model_validate(shown))
+    return reveal(connection, tenant, content) if personal else conceal(content)
+
+
+def _sizes(connection: Connection, tenant: str) -> tuple[int, int, str]:
+    head, projected = table(HeadRow).c, table(ProjectedRow).c
+    row = connection.execute(select(head.size, head.halted).where(head.tenant == tenant)).first()
+    queryable = connection.execute(select(projected.size).where(projected.tenant == tenant)).scalar_one_or_none()
+    return (row.size, queryable or 0, row.halted) if row else (0, 0, "")
+
+
+def _matches(connection: Connection, tenant: str, node: Node | None, whole: bool) -> tuple[int, int, list[int] | None]:
+    rows = table(RecordRow).c
+    condition = query.where(connection, tenant, node)
+    first, last = connection.execute(select(func.min(rows.seq), func.max(rows.seq)).where(condition)).one()
+    if first is None:
+        raise NotFound("No record matches.", way_out="Widen the filter.")
+    if node is None:
+        first = 0  # retired records have no rows, and belong to the whole log
+    if whole:
+        return first, last, None
+    chosen = [r.seq for r in connection.execute(select(rows.seq).where(condition).limit(MAX_SELECTION + 1))]
+    if len(chosen) > MAX_SELECTION:
+        raise BadInput(f"More than {MAX_SELECTION:,} records match.", field="filter", way_out="Export the whole range.")
+    return first, last, chosen
+
+
+def _completions(connection: Connection, tenant: str) -> tuple[Completion, ...]:
+    rolled = table(RollupRow).c
+    seen = {
+        name: tuple(
+            row[0]
+            for row in connection.execute(select(rolled[name]).where(rolled.tenant == tenant).distinct().limit(500))
+            if row[0]
+        )
+        for name in ("tool", "agent")
+    }
+    return tuple(
+        Completion(
+            field,
+            tuple(sorted(seen[field.name])) if field.name in seen else field.values,
+            {value: LABELS[value] for value in field.values if value in LABELS},
+        )
+        for field in FIELDS
+    )
+
+
+def _export_record(tenant: str, who: Who, detail: dict[str, Any]) -> Record:
+    return Record(id=new_id("rec"), at=clock.iso(clock.now()), tenant=tenant, kind="access", who=who, detail=detail)
