@@ -16,6 +16,9 @@ Address = Annotated[
 ]
 Subject = Annotated[str, StringConstraints(pattern=r"^[^\r\n\x00]{1,200}$"), Field(description="One line")]
 Body = Annotated[str, StringConstraints(min_length=1, max_length=20_000), Field(description="Plain text")]
+Reference = Annotated[
+    str, StringConstraints(pattern=r"^[A-Za-z0-9._/-]{0,80}$"), Field(description="The order or complaint it is about")
+]
 Key = Annotated[str, StringConstraints(min_length=8, max_length=200), Field(description="A call's idempotency key")]
 
 

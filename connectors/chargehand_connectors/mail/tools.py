@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from chargehand.connectors.declare import tool
-from chargehand_connectors.mail.model import Address, Body, Key, MailLookup, SentMail, Subject
+from chargehand_connectors.mail.model import Address, Body, Key, MailLookup, Reference, SentMail, Subject
 
 # A signature is all there is; pyright wants a body that returns nothing to say so.
 # ruff: noqa: PIE790
@@ -16,7 +16,7 @@ from chargehand_connectors.mail.model import Address, Body, Key, MailLookup, Sen
     says="Send a mail to {to}: {subject}",
     says_zh="向 {to} 发送邮件：{subject}",
 )
-async def send(to: Address, subject: Subject, body: Body, reference: str = "") -> SentMail:
+async def send(to: Address, subject: Subject, body: Body, reference: Reference = "") -> SentMail:
     """Send a plain-text mail to one address. `reference` is the order or complaint that it is about."""
     ...
 

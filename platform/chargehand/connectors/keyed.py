@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable, Generator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import orjson
 import rfc8785
@@ -26,6 +26,8 @@ from chargehand.connectors.incoming import Incoming
 from chargehand.errors import Ambiguous, ChargehandError, Duplicate
 
 R = TypeVar("R", bound=BaseModel)
+
+Standing = Literal["unknown here", "under way", "stopped", "done"]
 
 DEFAULT_LEASE = timedelta(seconds=60)
 GRACE = timedelta(seconds=5)
@@ -123,11 +125,15 @@ class KeyedEffects:
             return None
         return result_type.model_validate_json(row["result"])
 
-    def started(self, key: str) -> bool:
-        """Whether an attempt under `key` began and has not ended: its effect is unknown here."""
+    def standing(self, key: str, tool: str) -> Standing:
+        """Where the call with `key` stands: `under way` may still take effect, `stopped` may have taken it."""
         with self._lock:
             row = self._row(key)
-        return row is not None and row["state"] == "started"
+        if row is None or row["tool"] != tool:
+            return "unknown here"
+        if row["state"] == "done":
+            return "done"
+        return "under way" if clock.parse(row["lease_until"]) > clock.now() else "stopped"
 
     def _claim(self, incoming: Incoming, arguments: Mapping[str, Any]) -> dict[str, Any] | None:
         """Take the lease. Returns the row of an earlier attempt, None for the first."""

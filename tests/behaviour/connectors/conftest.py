@@ -18,6 +18,7 @@ from chargehand.connectors.definition import declared
 from chargehand.connectors.model import Connector, Review
 from chargehand.connectors.pins import PinBook, make_pin, write_pins
 from chargehand.connectors.pool import ConnectorPool
+from chargehand.connectors.service import pin_declared
 
 SERVERS = Path(__file__).parents[2] / "fixtures" / "connectors"
 
@@ -103,3 +104,18 @@ async def evil(tmp_path: Path, policies: Path) -> AsyncIterator[Evil]:
 @pytest.fixture
 def in_time() -> Callable[..., datetime]:
     return soon
+
+
+@pytest.fixture
+async def pool_of(policies: Path) -> AsyncIterator[Callable[..., ConnectorPool]]:
+    """Pools over connectors of ours, pinned as declared, with the variables that a test gives."""
+    made: list[ConnectorPool] = []
+
+    def make(connector: Connector, environment: dict[str, str]) -> ConnectorPool:
+        pin_declared(policies, connector)
+        made.append(ConnectorPool([connector], PinBook(policies), environment=environment))
+        return made[-1]
+
+    yield make
+    for pool in made:
+        await pool.close()
