@@ -75,13 +75,18 @@ def _of_link(rules: Iterable[PlannedRule]) -> set[Verdict]:
         if rule.condition.tree is None:
             certain.add(rule.verdict)
     if not certain:
-        return found | {"deny"}
+        found.add("deny")
+        return found
     least = max(SEVERITY[verdict] for verdict in certain)
     return {verdict for verdict in found if SEVERITY[verdict] >= least}
 
 
 def _strictest(left: set[Verdict], right: set[Verdict]) -> set[Verdict]:
-    return {one if SEVERITY[one] >= SEVERITY[other] else other for one in left for other in right}
+    found: set[Verdict] = set()
+    for one in left:
+        for other in right:
+            found.add(one if SEVERITY[one] >= SEVERITY[other] else other)
+    return found
 
 
 def _approvers(rule: ApprovalRule) -> Approvers:

@@ -49,7 +49,7 @@ async def serve(given: Settings, catalog: AgentCatalog | None = None) -> None:
     """
     agents = catalog or discover_agents()
     db = Database(given.database)
-    policy = PolicyService(given.policies)
+    policy = PolicyService.from_folder(given.policies)
     pins = PinBook(given.policies)
     pool = ConnectorPool(
         load_connectors(given.policies), pins, environment=os.environ, quarantine=DurableQuarantine(db, given.tenant)
@@ -82,7 +82,10 @@ async def serve(given: Settings, catalog: AgentCatalog | None = None) -> None:
 def gateway_worker(client: Client, activities: GatewayActivities, *, task_queue: str = QUEUE_GATEWAY) -> Worker:
     """A worker for the gateway's queue. It runs no workflows: author code never comes near its credentials."""
     return Worker(
-        client, task_queue=task_queue, activities=activities.all(), graceful_shutdown_timeout=GRACE,
+        client,
+        task_queue=task_queue,
+        activities=activities.all(),
+        graceful_shutdown_timeout=GRACE,
         max_concurrent_activities=200,
     )
 

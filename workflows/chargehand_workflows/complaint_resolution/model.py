@@ -46,7 +46,7 @@ class Complaint(BaseModel):
 class Assessment(BaseModel):
     """What the complaint is about and what follows from it. Never an amount: that comes from people and the ERP."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
     category: Category
     verdict: Verdict

@@ -1,0 +1,56 @@
+"""A scripted model, named as such: it stands in place of a language model and says what the test wrote."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+from langchain_core.messages import AIMessage, message_to_dict
+
+from chargehand.errors import BadInput
+from chargehand.models.model import ModelAnswer, ModelRequest, Usage
+
+Line = str | dict[str, Any] | AIMessage | Callable[[ModelRequest], Any]
+"""A text; a dict, given as JSON (structured output); a message as it is (tool calls); a function of the request."""
+
+
+@dataclass
+class ScriptedModel:
+    """Says its lines in order, one a call. A repeated key gets the line that it got before."""
+
+    lines: Sequence[Line]
+    requests: list[ModelRequest] = field(default_factory=list[ModelRequest])
+    _said: dict[str, ModelAnswer] = field(default_factory=dict[str, ModelAnswer])
+
+    def tiers(self) -> frozenset[str]:
+        return frozenset({"light", "standard", "strong"})
+
+    async def ask(self, request: ModelRequest) -> ModelAnswer:
+        """The next line. Raises BadInput when there is none left."""
+        if request.key not in self._said:
+            if len(self.requests) >= len(self.lines):
+                raise BadInput("the scripted model has no line left", field="model", value=len(self.requests) + 1)
+            line = self.lines[len(self.requests)]
+            self.requests.append(request)
+            said = line(request) if callable(line) else line
+            message = said if isinstance(said, AIMessage) else AIMessage(_text(said))
+            usage = Usage("scripted", tokens_in=10, tokens_out=10)
+            self._said[request.key] = ModelAnswer(message_to_dict(message), usage)
+        return self._said[request.key]
+
+
+def calls(*tools: tuple[str, dict[str, Any]], text: str = "") -> AIMessage:
+    """A line in which the model calls tools: `calls(("erp__get_order", {"number": "SO-1"}))`."""
+    return AIMessage(
+        text,
+        tool_calls=[
+            {"name": name, "args": arguments, "id": f"call_{index}_{name}", "type": "tool_call"}
+            for index, (name, arguments) in enumerate(tools)
+        ],
+    )
+
+
+def _text(said: Any) -> str:
+    return said if isinstance(said, str) else orjson.dumps(said).decode()

