@@ -38,9 +38,9 @@ def settle(tx: Transaction, desk: Desk, case: Case, answer: Answer) -> Stop:
     if known.state != "dispatched" or known.fence != case.fence:
         return _theirs(known)
     if case.look_up:
-        return _looked_up(tx, known, answer)
+        return _looked_up(tx, known, answer, case.at)
     if known.attempts > 1:
-        return _repeated(tx, known, answer)
+        return _repeated(tx, known, answer, case.at)
     failure = answer.failure or Failure(kind="policy", detail=answer.detail)
     if answer.kind == "failed":
         return finish(tx, known, "failed", failure=failure)
@@ -139,12 +139,12 @@ def _theirs(known: StoredCall) -> Stop:
     return Stop(Unavailable(f"The call {known.key} is being made elsewhere.", way_out="Ask again in a moment."))
 
 
-def _repeated(tx: Transaction, known: StoredCall, answer: Answer) -> Stop:
-    """An answer to a repetition says what became of all messages only for a keyed call whose others are dead."""
+def _repeated(tx: Transaction, known: StoredCall, answer: Answer, asked_at: datetime) -> Stop:
+    """A no to a repetition says what became of all messages only for a keyed call whose others were dead by then."""
     if answer.kind == "failed" and answer.failure is not None:
         if known.effect == "read":
             return finish(tx, known, "failed", failure=answer.failure)
-        if known.delivery == "keyed" and dead(known, clock.now(), but_the_last=True):
+        if known.delivery == "keyed" and dead(known, asked_at, but_the_last=True):
             return finish(tx, known, "failed", failure=answer.failure)
         if known.delivery == "keyed":
             return _later(tx, known, "It was refused, but an earlier message of the call may still arrive.")
@@ -168,11 +168,12 @@ def _unclear(tx: Transaction, known: StoredCall, answer: Answer) -> Stop:
     return _later(tx, known, answer.detail)
 
 
-def _looked_up(tx: Transaction, known: StoredCall, answer: Answer) -> Stop:
+def _looked_up(tx: Transaction, known: StoredCall, answer: Answer, asked_at: datetime) -> Stop:
+    """No trace counts only if the question was asked when every message was dead, not just answered then."""
     if answer.kind == "found":
         value = (answer.value or {}).get("result")
         return finish(tx, known, "succeeded", value=value, detail={"found_by_key": answer.value})
-    if not dead(known, clock.now()):
+    if not dead(known, asked_at):
         return _later(tx, known, "The system has no trace of it yet, and a message may still arrive.")
     if answer.kind == "absent":
         return reopen(tx, known, "The system was asked by key and has no trace of it.", finding="absent")
