@@ -145,9 +145,25 @@ def pin_live(policies: Path, connector: Connector, live: Mapping[str, Mapping[st
 
 
 def declared_changes(pins: Mapping[str, Pin], connector: Connector) -> list[Change]:
-    """Where a connector of ours is declared otherwise than pinned: what `pin_declared` would change."""
+    """Where a connector of ours is declared otherwise than pinned: what `pin_declared` would change.
+
+    Besides the definition this covers what our side says about a tool: effect, delivery, lookup, sentences.
+    """
     own = [pin for pin in pins.values() if pin.connector == connector.name]
-    return compare(own, {tool.operation: declared(tool) for tool in connector.tools})
+    changes = compare(own, {tool.operation: declared(tool) for tool in connector.tools})
+    told = {change.tool for change in changes}
+    for review, tool in zip(connector.reviews, connector.tools, strict=True):
+        fresh, pin = make_pin(review, declared(tool)), pins.get(tool.name)
+        if pin is None:
+            changes.append(Change(tool.name, "new", ("it has no pin yet",), "", fresh.digest, fresh.definition))
+        elif tool.name not in told and fresh != pin:
+            lines = tuple(
+                f"{name}: {getattr(pin, name)!r} → {getattr(fresh, name)!r}"
+                for name in ("effect", "delivery", "lookup", "compensated_by", "says", "says_zh")
+                if getattr(pin, name) != getattr(fresh, name)
+            )
+            changes.append(Change(tool.name, "changed", lines, pin.digest, fresh.digest, fresh.definition))
+    return sorted(changes, key=lambda change: change.tool)
 
 
 def _statuses(connector: Connector, pins: Mapping[str, Pin], waiting: set[str]) -> list[ToolStatus]:

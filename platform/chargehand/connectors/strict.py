@@ -33,10 +33,11 @@ def loads(text: bytes | str, *, field: str = "") -> Any:
 
 def check(value: Any, *, depth: int = 0) -> None:
     """Whether a value that came as Python objects is as strict. Raises ValueError."""
-    if depth > MAX_DEPTH:
+    if isinstance(value, (dict, list)) and depth >= MAX_DEPTH:
         raise ValueError(f"it is nested deeper than {MAX_DEPTH}")
     if isinstance(value, dict):
-        for item in value.values():  # pyright: ignore[reportUnknownVariableType]  # JSON objects hold anything
+        for name, item in value.items():  # pyright: ignore[reportUnknownVariableType]  # JSON objects hold anything
+            check(name, depth=depth)
             check(item, depth=depth + 1)
     elif isinstance(value, list):
         for item in value:  # pyright: ignore[reportUnknownVariableType]
