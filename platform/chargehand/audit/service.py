@@ -6,7 +6,7 @@ Nothing here appends but the acts that are recorded themselves (exports of evide
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
 from pathlib import Path
@@ -16,7 +16,7 @@ import orjson
 from sqlalchemy import Connection, func, select
 
 from chargehand import clock
-from chargehand.audit import charts, projection, query, saved
+from chargehand.audit import charts, exports, projection, query, saved
 from chargehand.audit.evidence import Progress, Prover, retirements
 from chargehand.audit.fields import FIELDS, LABELS, FilterField
 from chargehand.audit.filter import Node, parse
@@ -227,6 +227,74 @@ class AuditService:
                 progress=progress,
             )
         )
+
+    async def export(
+        self,
+        tenant: str,
+        target: Path,
+        filter: str = "",  # noqa: A002
+        *,
+        form: exports.Format,
+        who: Who,
+        personal: bool = False,
+        zone: tzinfo = UTC,
+        progress: Progress | None = None,
+    ) -> int:
+        """Write the matches to a file (CSV, JSON Lines, OCSF, Parquet), oldest first; returns its size in bytes.
+
+        The export is itself recorded, before the first byte. Raises BadInput.
+        """
+        node = await self._record_export(tenant, filter, form, who, personal, zone)
+        return await asyncio.to_thread(
+            lambda: exports.write(self._db, tenant, node, form, target, personal=personal, progress=progress)
+        )
+
+    async def export_stream(
+        self,
+        tenant: str,
+        filter: str = "",  # noqa: A002
+        *,
+        form: exports.Format,
+        who: Who,
+        personal: bool = False,
+        zone: tzinfo = UTC,
+        progress: Progress | None = None,
+    ) -> Iterator[bytes]:
+        """`export` as pieces for an HTTP answer (not Parquet); iterate outside the event loop. Raises BadInput."""
+        node = await self._record_export(tenant, filter, form, who, personal, zone)
+        return exports.stream(self._db, tenant, node, form, personal=personal, progress=progress)
+
+    async def _record_export(
+        self,
+        tenant: str,
+        filter: str,
+        form: str,
+        who: Who,
+        personal: bool,
+        zone: tzinfo,
+    ) -> Node | None:
+        node = parse(filter, zone=zone)
+        detail = {"act": "export", "as": form, "filter": filter, "personal": personal}
+        await self._db.write(lambda tx: append(tx, _export_record(tenant, who, detail)))
+        return node
+
+    async def checkpoint(self, tenant: str) -> dict[str, Any]:
+        """The newest signed checkpoint and its key. Raises AuditUnavailable before the first."""
+        prover = self._prover(tenant)
+        signed = await asyncio.to_thread(prover.newest)
+        return {
+            "origin": signed.checkpoint.origin,
+            "size": signed.checkpoint.size,
+            "root": signed.checkpoint.root.hex(),
+            "checkpoint": signed.note,
+            "at": signed.at,
+            "key": str(prover.key),
+            "cosigned_by": list(signed.cosigned_by),
+        }
+
+    async def consistency(self, tenant: str, old: int, new: int) -> dict[str, Any]:
+        """Proof that the log of size `new` continues that of size `old`; hashes in hex. Raises NotFound."""
+        return await asyncio.to_thread(self._prover(tenant).consistency, old, new)
 
     def _prover(self, tenant: str) -> Prover:
         if self._state_dir is None:
