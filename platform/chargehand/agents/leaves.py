@@ -129,7 +129,7 @@ async def wait_for(event: str, *, within: str | timedelta | None = None) -> Any:
 
 
 def note(text: str, **data: Any) -> None:
-    """Put a line into the run's stream of events, for people who follow it."""
+    """Put a line into the run's stream of events and into the action log, as what the agent says of itself."""
     current().record("note", {"text": text, **data}, step=where().path)
 
 

@@ -292,6 +292,11 @@ class GatewayActivities:
     def _events(tx: Transaction, facts: RunFacts, telling: Telling) -> None:
         if not telling.events:
             return
+        notes = [one for one in telling.events if one.kind == "note"]
+        known = store.events_there(tx.connection, facts.run, [one.seq for one in notes]) if notes else frozenset[int]()
+        for one in notes:
+            if one.seq not in known:  # what an agent says of itself is evidence of that, and of no more
+                log.append(tx, _record(facts, "run", {"event": "note", "agent_says": one.data}, step=one.step))
         rows = [{**one.model_dump(exclude={"data"}), "data": dumps(one.data)} for one in telling.events]
         store.add_events(tx, facts.tenant, facts.run, rows)
         last = telling.events[-1].seq

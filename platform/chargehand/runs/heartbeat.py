@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager, suppress
 
 from temporalio import activity
 
-EVERY_SECONDS = 3.0
+EVERY_SECONDS = 1.5
 
 
 @asynccontextmanager

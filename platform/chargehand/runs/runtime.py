@@ -48,7 +48,7 @@ Out = TypeVar("Out", bound=BaseModel)
 
 # An activity answers within these, or its worker is taken for dead and it is given to another one.
 ACTIVITY_LIMIT = timedelta(minutes=5)
-HEARTBEAT = timedelta(seconds=10)
+HEARTBEAT = timedelta(seconds=5)
 RETRY = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(minutes=1))
 # A connector that does not answer clearly is tried again after so many seconds each; then the author hears of it.
 CONNECTOR_RETRIES = (1, 2, 5, 10, 20)

@@ -155,6 +155,12 @@ def add_events(tx: Transaction, tenant: str, run: str, events: Sequence[Mapping[
     insert_ignore(tx.connection, EVENT, [{"tenant": tenant, "run": run, **event} for event in events])
 
 
+def events_there(connection: Connection, run: str, numbers: Sequence[int]) -> frozenset[int]:
+    """Which of these events are kept already."""
+    query = select(EVENT.c.seq).where(EVENT.c.run == run, EVENT.c.seq.in_(numbers))
+    return frozenset(connection.execute(query).scalars())
+
+
 def stand(tx: Transaction, run: str, *, seq: int, state: str, waiting: str) -> None:
     """Where the run stands as of event `seq`, unless something newer is known or it has ended."""
     # A run that is being stopped stays so until it says that it has stopped.

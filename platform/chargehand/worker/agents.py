@@ -24,6 +24,8 @@ from chargehand.worker.lifecycle import run, until_told
 
 GRACE = timedelta(seconds=10)
 MAX_CACHED_RUNS = 1000
+# How long a run waits for the worker that has it in memory, before any other may take it.
+STICKY = timedelta(seconds=5)
 
 # What a name of a variable with a credential ends in; the database URL may hold a password.
 _ENDINGS = ("_KEY", "_TOKEN", "_SECRET", "_PASSWORD", "_PASSWD", "_CREDENTIALS", "_DSN")
@@ -59,6 +61,7 @@ def agent_worker(client: Client, *, task_queue: str = QUEUE_AGENTS) -> Worker:
         plugins=[langgraph_plugin()],
         activities=[io_node],
         max_cached_workflows=MAX_CACHED_RUNS,
+        sticky_queue_schedule_to_start_timeout=STICKY,
         graceful_shutdown_timeout=GRACE,
     )
 

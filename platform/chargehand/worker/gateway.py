@@ -14,6 +14,7 @@ from temporalio.client import Client
 from temporalio.worker import Worker
 
 from chargehand.agents.catalog import AgentCatalog, discover_agents
+from chargehand.agents.known import known_tools
 from chargehand.approvals.service import ApprovalService
 from chargehand.audit import log
 from chargehand.connectors.pins import PinBook
@@ -49,10 +50,11 @@ async def serve(given: Settings, catalog: AgentCatalog | None = None) -> None:
     """
     agents = catalog or discover_agents()
     db = Database(given.database)
-    policy = PolicyService.from_folder(given.policies)
+    connectors = load_connectors(given.policies)
+    policy = PolicyService.from_folder(given.policies, known_tools(connectors, agents.values()))
     pins = PinBook(given.policies)
     pool = ConnectorPool(
-        load_connectors(given.policies), pins, environment=os.environ, quarantine=DurableQuarantine(db, given.tenant)
+        connectors, pins, environment=os.environ, quarantine=DurableQuarantine(db, given.tenant)
     )
     try:
         log.initialise(db)
