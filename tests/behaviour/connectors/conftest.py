@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
-import os
-import sys
 from collections.abc import AsyncIterator, Callable
 from datetime import datetime, timedelta
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -19,24 +15,7 @@ from chargehand.connectors.model import Connector, Review
 from chargehand.connectors.pins import PinBook, make_pin, write_pins
 from chargehand.connectors.pool import ConnectorPool
 from chargehand.connectors.service import pin_declared
-
-SERVERS = Path(__file__).parents[2] / "fixtures" / "connectors"
-
-
-def load(name: str) -> ModuleType:
-    """A server's script as a module, to read its declarations."""
-    spec = importlib.util.spec_from_file_location(f"connector_{name}", SERVERS / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    argv, sys.argv = sys.argv, [name, "good"]
-    os.environ.setdefault("EVIL_FILE", "")
-    try:
-        spec.loader.exec_module(module)
-    finally:
-        sys.argv = argv
-    return module
+from fixtures.connector_servers import SERVERS, load
 
 
 def soon(seconds: float = 10.0) -> datetime:
