@@ -21,7 +21,7 @@ _MIRROR: dict[type[ast.cmpop], type[ast.cmpop]] = {ast.Lt: ast.Gt, ast.Gt: ast.L
 
 @dataclass(slots=True)
 class Bounds:
-    """What a conjunction says of one value: low and high with whether they are excluded, and the one value it equals."""
+    """What a conjunction says of one number: its least and greatest value, and whether those are excluded."""
 
     low: Decimal | None = None
     low_open: bool = False

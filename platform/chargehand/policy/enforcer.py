@@ -1,7 +1,7 @@
 """A casbin.Enforcer that is planned once and never changes: pure Casbin model and rows, answers in microseconds.
 
 Stock Casbin interprets the matcher for every row at every decision. Here `load_policy` sorts the rows into a hash index
-by tenant, subject and tool, with each distinct condition compiled once, and `enforce` asks only the rows that can match.
+by tenant, subject and tool, with each distinct condition compiled once; `enforce` asks only rows that can match.
 Answers are the same as stock Casbin's, with three outcomes instead of two (see `tests/unit/policy/test_oracle.py`).
 """
 
@@ -63,9 +63,9 @@ class PlannedEnforcer(casbin.Enforcer):
     def load_policy(self) -> None:
         """Load the rows and plan them. Raises UnplannableModel, ConditionRefused."""
         super().load_policy()
-        sections: Any = self.model
-        tokens = [token.partition("_")[2] for token in sections["r"]["r"].tokens]
-        fields = [token.partition("_")[2] for token in sections["p"]["p"].tokens]
+        sections = cast("Any", self.model)
+        tokens = _names(sections["r"]["r"].tokens)
+        fields = _names(sections["p"]["p"].tokens)
         self._shape = shape = read_shape(sections["m"]["m"].value, tokens, fields)
         self._key = shape.key
         self._index: dict[Any, dict[str, Bucket]] = {}
@@ -156,6 +156,11 @@ class PlannedEnforcer(casbin.Enforcer):
     _add_policy = _add_policies = _update_policy = _update_policies = _update_filtered_policies = _frozen
     _remove_policy = _remove_policies = _remove_filtered_policy = _remove_filtered_policy_returns_effects = _frozen
     clear_policy = set_model = load_model = _frozen
+
+
+def _names(tokens: Sequence[str]) -> list[str]:
+    """Casbin's tokens `r_sub`, `p_sub` as field names."""
+    return [token.partition("_")[2] for token in tokens]
 
 
 def _position(rule: PlannedRule) -> int:

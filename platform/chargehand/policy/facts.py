@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Context, Decimal, DecimalException, Inexact, InvalidOperation, Overflow
-from typing import Any
+from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 from chargehand.policy.model import History, Request
@@ -17,7 +17,7 @@ WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 # Plain decimals only: no exponent, sign +, spaces, grouping, leading zeros or digits of other scripts.
 _DECIMAL = re.compile(r"-?(0|[1-9][0-9]{0,17})(\.[0-9]{1,9})?")
 _EXACT = Context(prec=60, traps=[Inexact, InvalidOperation, Overflow])
-_KINDS: Mapping[type, str] = {
+_KINDS: Mapping[Any, str] = {
     str: "text",
     bool: "true or false",
     int: "a number",
@@ -79,6 +79,13 @@ class Facts:
         if self.request.history is None:
             raise ConditionFailed("condition.no_history")
         return self.request.history
+
+
+Value = Callable[[Facts], Any]
+"""A sub-expression, compiled: reads its value from the facts, or raises ConditionFailed."""
+Test = Callable[[Facts], bool]
+Kind = Literal["number", "text", "truth", "any"]
+"""What a sub-expression is known to be before it is read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,4 +173,5 @@ def history_text(value: Any, path: str) -> str:
 
 
 def kind_of(value: Any) -> str:
-    return _KINDS.get(type(value), "an object")
+    kind: Any = type(value)
+    return _KINDS.get(kind, "an object")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 from chargehand.errors import BadInput
 
@@ -17,11 +17,12 @@ class FrozenDict(dict[str, Any]):
 
     __slots__ = ()
 
-    def _refuse(self, *_: object, **__: object) -> NoReturn:
+    def _refuse(self, *_: Any, **__: Any) -> NoReturn:
         raise TypeError("arguments that policy decides on can't be changed")
 
     __setitem__ = __delitem__ = __ior__ = _refuse
-    clear = pop = popitem = setdefault = update = _refuse
+    clear = pop = popitem = _refuse
+    setdefault = update = _refuse  # pyright: ignore[reportAssignmentType]  # refusing takes whatever they take
 
 
 def freeze_mapping(value: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -48,5 +49,6 @@ def _freeze(value: Any, path: str, depth: int) -> Any:
     if isinstance(value, list | tuple):
         if depth > MAX_DEPTH:
             raise BadInput("is nested too deep", field=path, way_out=f"At most {MAX_DEPTH} levels.")
-        return tuple(_freeze(item, f"{path}.{index}", depth + 1) for index, item in enumerate(value))
+        listed = cast("Sequence[Any]", value)
+        return tuple(_freeze(item, f"{path}.{index}", depth + 1) for index, item in enumerate(listed))
     raise BadInput(f"is a {type(value).__name__}, not JSON", field=path)

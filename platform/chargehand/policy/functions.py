@@ -11,10 +11,10 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from chargehand.policy import facts as read
-from chargehand.policy.facts import ConditionFailed, Facts, Window
+from chargehand.policy.facts import ConditionFailed, Facts, Kind, Test, Value, Window
 
 if TYPE_CHECKING:
-    from chargehand.policy.grammar import Kind, Test, Translation, Value
+    from chargehand.policy.grammar import Translation
 
 _CLOCK = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])")
 _WINDOW = re.compile(r"([1-9][0-9]{0,3})([mhd])")

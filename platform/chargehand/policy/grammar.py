@@ -5,16 +5,13 @@ from __future__ import annotations
 import ast
 import operator
 from collections.abc import Callable
+from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Literal, NamedTuple, NoReturn
+from typing import Any, NoReturn
 
 from chargehand.policy import facts as read
-from chargehand.policy.facts import ConditionFailed, Facts
+from chargehand.policy.facts import ConditionFailed, Facts, Kind, Test, Value
 from chargehand.policy.functions import FUNCTIONS, Call
-
-Value = Callable[[Facts], Any]
-Test = Callable[[Facts], bool]
-Kind = Literal["number", "text", "truth", "any"]
 
 _NAMES: dict[str, tuple[Kind, Value]] = {
     "effect": ("text", lambda c: c.request.effect),
@@ -44,7 +41,8 @@ class ConditionRefused(ValueError):
         self.way_out = way_out
 
 
-class Part(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Part:
     """A translated sub-expression: what kind it is known to be, how to read it, its text for messages."""
 
     kind: Kind
@@ -111,11 +109,11 @@ class Translation:
                 return self._call(node)
             case ast.BoolOp() | ast.Compare() | ast.UnaryOp(op=ast.Not()):
                 return Part("truth", self.truth(node), shown)
-            case ast.Name(id=name):
+            case ast.Name():
                 names = ", ".join((*_ROOTS, *_SHORT, *_NAMES))
-                self._refuse(node, "is not a name of the language", f"Known names: {names}.")
+                return self._refuse(node, "is not a name of the language", f"Known names: {names}.")
             case _:
-                self._refuse(node, f"({type(node).__name__}) is not allowed in a condition")
+                return self._refuse(node, f"({type(node).__name__}) is not allowed in a condition")
 
     def number(self, node: ast.expr) -> Value:
         """`node` as an exact number."""
@@ -149,7 +147,9 @@ class Translation:
                     if name.startswith("_"):
                         self._refuse(node, "starts with an underscore")
                     steps.append(name)
-                case ast.Subscript(value=inner, slice=ast.Constant(value=key)) if type(key) in (str, int):
+                case ast.Subscript(value=inner, slice=ast.Constant(value=str() | int() as key)) if (
+                    type(key) is not bool
+                ):
                     steps.append(key)
                 case ast.Name(id=root) if root in _ROOTS or root in self._variables:
                     steps.reverse()
@@ -184,7 +184,7 @@ class Translation:
             # From the source text, so that 0.1 is a tenth and not its nearest binary fraction.
             exact = Decimal(shown.replace("_", ""))
             return Part("number", lambda _: exact, shown)
-        self._refuse(node, "is not a plain decimal number, text, True or False")
+        return self._refuse(node, "is not a plain decimal number, text, True or False")
 
     def _compare(self, node: ast.Compare) -> Test:
         operands = [node.left, *node.comparators]
@@ -201,7 +201,7 @@ class Translation:
         if isinstance(op, ast.In | ast.NotIn):
             test = self._member(left, right)
             return test if isinstance(op, ast.In) else lambda c: not test(c)
-        self._refuse(left, "is compared with `is`", "Write `==`.")
+        return self._refuse(left, "is compared with `is`", "Write `==`.")
 
     def _equal(self, left: ast.expr, right: ast.expr) -> Test:
         a, b = self.value(left), self.value(right)

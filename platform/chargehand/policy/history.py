@@ -1,4 +1,4 @@
-"""History over a list of recorded calls: for cases, backtests and authors' tests. The gateway has one over its table."""
+"""History over a list of recorded calls: for cases, backtests and authors' tests. The gateway reads its table."""
 
 from __future__ import annotations
 
@@ -48,9 +48,9 @@ class RecordedHistory:
     def _matching(self, tool: str, since: datetime, of: Mapping[str, str]) -> Iterator[RecordedCall]:
         for call in self._calls:
             late = self._until is not None and call.at >= self._until
-            if call.at >= since and not late and matches(call.tool, tool):
-                if all(_fact(call, name) == value for name, value in of.items()):
-                    yield call
+            near = call.at >= since and not late and matches(call.tool, tool)
+            if near and all(_fact(call, name) == value for name, value in of.items()):
+                yield call
 
 
 def _fact(call: RecordedCall, name: str) -> str | None:

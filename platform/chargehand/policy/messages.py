@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from chargehand.policy.model import Reason
 
@@ -11,6 +11,10 @@ MESSAGES: Mapping[str, tuple[str, str]] = {
     "policy.no_policy": (
         "Tenant {tenant} has no policy in force, so nothing is allowed.",
         "租户 {tenant} 没有生效的策略，因此一切操作均被拒绝。",
+    ),
+    "policy.broken": (
+        "The policy of tenant {tenant} can't be used, so nothing is allowed: {why}",
+        "租户 {tenant} 的策略无法使用，因此一切操作均被拒绝：{why}",
     ),
     "policy.no_chain": ("The request names nobody who acts.", "该请求没有指明操作者。"),
     "policy.unknown_principal": (
@@ -75,5 +79,6 @@ def reason(message_id: str, *, principal: str, rule: str = "", **parameters: Any
 
 def _value(value: Any, language: str) -> str:
     if isinstance(value, tuple):
-        return fill(*value)[language]
+        message_id, parameters = cast("tuple[str, Mapping[str, Any]]", value)
+        return fill(message_id, parameters)[language]
     return str(value)

@@ -1,5 +1,7 @@
-"""Reading a Casbin matcher as a plan: which parts are hash keys, which are patterns, which is the role, which the rule's
-own condition. A matcher with any other part is refused: it could only be interpreted row by row."""
+"""Reading a Casbin matcher as a plan: which parts are hash keys, patterns, the role, the rule's own condition.
+
+A matcher with any other part is refused: it could only be interpreted row by row.
+"""
 
 from __future__ import annotations
 
@@ -97,7 +99,7 @@ def read_shape(matcher: str, request: list[str], policy: list[str]) -> Shape:
         if isinstance(error, UnplannableModel):
             raise
         raise UnplannableModel(
-            "the matcher needs r.dom == p.dom, one g(…), keyMatch(r.tool, p.tool), one eval(p.cond), and eft and id in p"
+            "the matcher needs r.dom == p.dom, one g(…), keyMatch(r.tool, p.tool), one eval(p.cond); p needs eft and id"
         ) from None
     others = tuple(pair for pair in patterns if pair != tool)
     return Shape(tuple(equal), (subject, role), domain, tool, others, condition, effect, rule_id)

@@ -10,6 +10,7 @@ What changes the policy of a tenant (draft, review, activate, roll back) is in `
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterable
 from pathlib import Path
 
 from chargehand.errors import NotFound
@@ -24,6 +25,8 @@ class PolicyService:
     def __init__(self, snapshot: Snapshot, catalogue: Catalogue | None = None) -> None:
         self._snapshot = snapshot
         self._lock = threading.Lock()
+        self._counters: dict[str, int] = {}
+        self._authors: dict[tuple[str, str], tuple[str, ...]] = {}
         self.catalogue = catalogue
 
     @classmethod
@@ -36,7 +39,7 @@ class PolicyService:
         return self._snapshot
 
     def decide(self, request: Request) -> Decision:
-        """Microseconds, no I/O but the request's history; never raises: what can't be decided is denied, with reasons."""
+        """Microseconds, no I/O but the request's history; never raises: what can't be decided is denied."""
         return self._snapshot.decide(request)
 
     def revision(self, tenant: str) -> str:
@@ -72,7 +75,37 @@ class PolicyService:
         """A candidate from changed files, under the model and catalogue in force. Raises BadPolicy."""
         return compile_policy(tenant, documents, self._snapshot.model, self.catalogue, source=source)
 
-    def put_in_force(self, policy: TenantPolicy) -> None:
-        """Exchange one tenant's policy; decisions under way finish under the one they started with."""
+    def put_in_force(self, policy: TenantPolicy, *, counter: int = 0, authors: Iterable[str] = ()) -> None:
+        """Exchange one tenant's policy; decisions under way finish under the one they started with.
+
+        `counter` counts the tenant's activations: an older one than is in force changes nothing.
+        """
+        self.remember_authors(policy.tenant, policy.revision, authors)
         with self._lock:
-            self._snapshot = self._snapshot.replaced(policy)
+            if self._newer(policy.tenant, counter):
+                self._snapshot = self._snapshot.replaced(policy)
+
+    def put_out_of_force(self, tenant: str, *, counter: int, why: str) -> None:
+        """Deny everything to a tenant whose policy can't be used."""
+        with self._lock:
+            if self._newer(tenant, counter):
+                self._snapshot = self._snapshot.without(tenant, why)
+
+    def counter(self, tenant: str) -> int:
+        """How many activations of the tenant's policy this process has seen; 0: its files are in force."""
+        return self._counters.get(tenant, 0)
+
+    def authors_of(self, tenant: str, revision: str) -> tuple[str, ...]:
+        """Who wrote a revision, as the database has it; nobody where it comes from files, whose review is git's."""
+        return self._authors.get((tenant, revision), ())
+
+    def remember_authors(self, tenant: str, revision: str, authors: Iterable[str]) -> None:
+        """Add to who wrote a revision."""
+        known = self._authors.get((tenant, revision), ())
+        self._authors[tenant, revision] = tuple(dict.fromkeys((*known, *authors)))
+
+    def _newer(self, tenant: str, counter: int) -> bool:
+        if counter and counter <= self._counters.get(tenant, 0):
+            return False
+        self._counters[tenant] = max(counter, self._counters.get(tenant, 0))
+        return True

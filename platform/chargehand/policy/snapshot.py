@@ -123,9 +123,19 @@ class Snapshot:
 
     tenants: Mapping[str, TenantPolicy]
     model: str
+    broken: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Tenants whose policy can't be used, with the reason."""
 
     def decide(self, request: Request) -> Decision:
         policy = self.tenants.get(request.tenant)
+        if policy is None and request.tenant in self.broken:
+            because = reason(
+                "policy.broken",
+                principal=request.chain[0] if request.chain else "",
+                tenant=request.tenant,
+                why=self.broken[request.tenant],
+            )
+            return Decision("deny", (because,), "")
         if policy is None:
             because = reason(
                 "policy.no_policy", principal=request.chain[0] if request.chain else "", tenant=request.tenant
@@ -135,4 +145,10 @@ class Snapshot:
 
     def replaced(self, policy: TenantPolicy) -> Snapshot:
         """This snapshot with one tenant's policy exchanged."""
-        return Snapshot({**self.tenants, policy.tenant: policy}, self.model)
+        broken = {tenant: why for tenant, why in self.broken.items() if tenant != policy.tenant}
+        return Snapshot({**self.tenants, policy.tenant: policy}, self.model, broken)
+
+    def without(self, tenant: str, why: str) -> Snapshot:
+        """This snapshot with nothing in force for one tenant: everything is denied to it."""
+        tenants = {name: policy for name, policy in self.tenants.items() if name != tenant}
+        return Snapshot(tenants, self.model, {**self.broken, tenant: why})

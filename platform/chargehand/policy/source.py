@@ -58,7 +58,7 @@ def read_yaml(name: str, text: str) -> Source:
             tagged = getattr(event, "tag", None) is not None
             if anchored or tagged:
                 what = "an anchor or alias" if anchored else "a tag"
-                source.lines[()] = event.start_mark.line + 1
+                source.lines[()] = event.start_mark.line + 1 if event.start_mark else 1
                 source.problem((), f"has {what}.", "Write it out.")
                 return source
         node = yaml.compose(text, Loader=yaml.CSafeLoader)

@@ -1,0 +1,226 @@
+"""From policies to what HTTP shows of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from chargehand.policy import views
+from chargehand.policy.cases import CaseResult
+from chargehand.policy.compare import Backtest, PolicyDiff
+from chargehand.policy.explain import Explanation
+from chargehand.policy.model import ApprovalRule, Decision, Problem
+from chargehand.policy.revisions import Draft, Revision
+from chargehand.policy.separation import Conflict
+from chargehand.policy.snapshot import Rule, TenantPolicy
+from chargehand.policy.words import say
+
+
+def overview(policy: TenantPolicy) -> views.PolicyOverview:
+    return views.PolicyOverview(
+        revision=policy.revision,
+        source=policy.source,
+        time_zone=policy.zone.key,
+        rules=rules(policy.rules),
+        approval_rules=[_approval_rule(one) for one in policy.approvals.values()],
+        roles=[
+            views.RoleView(
+                name=name,
+                says=role.says.model_dump(),
+                includes=list(role.includes),
+                holders=list(policy.holders_of(name)),
+            )
+            for name, role in policy.roles.items()
+        ],
+        warnings=problems(policy.warnings),
+        files=dict(policy.documents),
+    )
+
+
+def rules(found: Iterable[Rule]) -> list[views.RuleView]:
+    return [rule(one) for one in found]
+
+
+def rule(one: Rule) -> views.RuleView:
+    return views.RuleView(
+        id=one.id,
+        verdict=one.then,
+        subject=one.subject,
+        tool=one.tool,
+        effect=one.effect,
+        condition=one.when,
+        approval=list(one.approval),
+        says=dict(one.sentences),
+        means={"en": say(one, "en"), "zh": say(one, "zh")},
+        source=f"{one.file}:{one.line}",
+    )
+
+
+def problems(found: Iterable[Problem]) -> list[views.PolicyProblem]:
+    return [
+        views.PolicyProblem(
+            where=f"{one.file}:{one.line}",
+            detail=one.detail,
+            way_out=one.way_out,
+            rule=one.rule,
+            severity=one.severity,
+        )
+        for one in found
+    ]
+
+
+def decision(found: Decision) -> views.DecisionView:
+    return views.DecisionView(
+        verdict=found.verdict,
+        reasons=[
+            views.ReasonView(
+                rule=one.rule,
+                principal=one.principal,
+                verdict=one.verdict,
+                message_id=one.message_id,
+                sentences=dict(one.sentences) or {"en": one.sentence},
+            )
+            for one in found.reasons
+        ],
+        approval=list(found.approval),
+        policy_revision=found.policy_revision,
+    )
+
+
+def explanation(found: Explanation) -> views.Explanation:
+    return views.Explanation(
+        decision=decision(found.decision),
+        links=dict(found.links),
+        considered=[
+            views.ConsideredRule(
+                rule=rule(one.rule), principal=one.principal, outcome=one.outcome, because=dict(one.because)
+            )
+            for one in found.considered
+        ],
+        would_change=[
+            views.WouldChange(verdict=one.verdict, approval=list(one.approval), sentences=dict(one.sentences))
+            for one in found.would_change
+        ],
+    )
+
+
+def conflicts(found: Iterable[Conflict]) -> list[views.SeparationConflict]:
+    return [
+        views.SeparationConflict(
+            separation=one.separation,
+            principal=one.principal,
+            one=list(one.one),
+            other=list(one.other),
+            accepted=one.accepted,
+            sentences=dict(one.sentences),
+        )
+        for one in found
+    ]
+
+
+def cases(found: Iterable[CaseResult]) -> list[views.CaseResultView]:
+    return [
+        views.CaseResultView(
+            name=one.name,
+            sentences=one.sentences,
+            place=one.place,
+            expected=one.expected,
+            got=one.decision.verdict,
+            passed=one.passed,
+            failed=list(one.failed),
+        )
+        for one in found
+    ]
+
+
+def draft_summary(found: Draft) -> views.DraftSummary:
+    return views.DraftSummary(
+        id=found.id,
+        title=found.title,
+        reason=found.reason,
+        author=found.author,
+        authors=list(found.authors),
+        based_on=found.based_on,
+        content_hash=found.content_hash,
+        revision=found.revision,
+        state=found.state,
+        created_at=found.created_at,
+        changed_at=found.changed_at,
+        reviewed_by=found.reviewed_by,
+        review_comment=found.review_comment,
+    )
+
+
+def draft(found: Draft) -> views.DraftView:
+    return views.DraftView(**draft_summary(found).model_dump(), files=dict(found.files))
+
+
+def diff(
+    found: PolicyDiff, after: TenantPolicy, separation: Iterable[Conflict], checked: Iterable[CaseResult]
+) -> views.DraftDiff:
+    return views.DraftDiff(
+        before=found.before,
+        after=found.after,
+        added=rules(found.added),
+        removed=rules(found.removed),
+        changed=[views.ChangedRule(before=rule(old), after=rule(new)) for old, new in found.changed],
+        gained=[views.Assignment(principal=principal, role=role) for principal, role in found.gained],
+        lost=[views.Assignment(principal=principal, role=role) for principal, role in found.lost],
+        approvals=list(found.approvals),
+        files=[views.FileDiff(file=file, unified=unified) for file, unified in found.files],
+        separation=conflicts(separation),
+        cases=cases(checked),
+        warnings=problems(after.warnings),
+    )
+
+
+def backtest(found: Backtest, milliseconds: int) -> views.BacktestView:
+    return views.BacktestView(
+        candidate=found.candidate,
+        decided=found.decided,
+        skipped=found.skipped,
+        flips=[
+            views.FlipView(
+                seq=one.call.seq,
+                at=one.call.at,
+                tool=one.call.tool,
+                chain=list(one.call.chain),
+                run=one.call.run,
+                before=one.before,
+                after=decision(one.after),
+            )
+            for one in found.flips
+        ],
+        milliseconds=milliseconds,
+    )
+
+
+def revision(found: Revision) -> views.RevisionView:
+    return views.RevisionView(
+        revision=found.revision,
+        counter=found.counter,
+        draft=found.draft,
+        title=found.title,
+        authors=list(found.authors),
+        reviewed_by=found.reviewed_by,
+        activated_by=found.activated_by,
+        activated_at=found.activated_at,
+        reason=found.reason,
+        rolled_back=found.rolled_back,
+        in_force=found.in_force,
+    )
+
+
+def _approval_rule(found: ApprovalRule) -> views.ApprovalRuleView:
+    remind, escalate = found.remind_after, found.escalate_after
+    return views.ApprovalRuleView(
+        name=found.name,
+        titles=dict(found.titles) or {"en": found.title or found.name},
+        quorums=[views.QuorumView(role=one.role, count=one.count) for one in found.quorums],
+        deadline_seconds=int(found.deadline.total_seconds()),
+        remind_after_seconds=int(remind.total_seconds()) if remind else None,
+        escalate_after_seconds=int(escalate.total_seconds()) if escalate else None,
+        escalate_to=found.escalate_to,
+        not_requester=found.not_requester,
+        not_agent_owner=found.not_agent_owner,
+        not_policy_author=found.not_policy_author,
+    )
