@@ -13,7 +13,7 @@ import asyncio
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
@@ -32,12 +32,26 @@ SQLITE_BUSY_SECONDS = 15
 _SNAPSHOT = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
 
-@dataclass(slots=True)
 class Transaction:
-    """What a unit sees: the connection, and the list of what is flushed once before the commit."""
+    """What a unit sees: the connection, and the list of what is flushed once before the commit.
 
-    connection: Connection
-    deferred: list[tuple[Flush, Any]] = field(default_factory=list[tuple[Flush, Any]])
+    The unit's savepoint is set when it first takes the connection: a unit that only defers costs no round trip.
+    """
+
+    __slots__ = ("_connection", "deferred", "touched")
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self.deferred: list[tuple[Flush, Any]] = []
+        self.touched = False
+
+    @property
+    def connection(self) -> Connection:
+        """The connection, inside the unit's savepoint."""
+        if not self.touched:
+            self._connection.exec_driver_sql("SAVEPOINT unit")
+            self.touched = True
+        return self._connection
 
     def defer(self, flush: Flush, item: Any) -> None:
         """Have `flush(connection, items)` called once for the batch, with the items of all units that succeeded."""
@@ -171,15 +185,16 @@ class Database:
         connection: Connection, work: _Work, flushes: dict[Flush, list[Any]]
     ) -> tuple[_Work, Any, Exception | None]:
         transaction = Transaction(connection)
-        connection.exec_driver_sql("SAVEPOINT unit")
         try:
             result = work.unit(transaction)
         except Exception as error:
             if isinstance(error, DBAPIError) and error.connection_invalidated:
                 raise
-            connection.exec_driver_sql("ROLLBACK TO SAVEPOINT unit")
+            if transaction.touched:
+                connection.exec_driver_sql("ROLLBACK TO SAVEPOINT unit")
             return work, None, error
-        connection.exec_driver_sql("RELEASE SAVEPOINT unit")
+        if transaction.touched:
+            connection.exec_driver_sql("RELEASE SAVEPOINT unit")
         for flush, item in transaction.deferred:
             flushes.setdefault(flush, []).append(item)
         return work, result, None

@@ -28,9 +28,13 @@ MEDIA_TYPES: dict[Format, str] = {
     "parquet": "application/vnd.apache.parquet",
 }
 CHUNK = 1_000
-COLUMNS = tuple(
-    ["seq", "at", "id", "tenant", "kind", "principal", "chain", "agent", "agent_version", "signed_in_by", "run", "step", "call_key", "tool", "pin", "effect", "arguments", "digest", "decision", "rules", "policy_revision", "approval", "outcome", "result_digest", "business_key", "trace_id", "detail"]
+# fmt: off
+COLUMNS = (
+    "seq", "at", "id", "tenant", "kind", "principal", "chain", "agent", "agent_version", "signed_in_by", "run", "step",
+    "call_key", "tool", "pin", "effect", "arguments", "digest", "decision", "rules", "policy_revision", "approval",
+    "outcome", "result_digest", "business_key", "trace_id", "detail",
 )
+# fmt: on
 _WHO = frozenset({"principal", "chain", "agent", "agent_version", "signed_in_by"})
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -169,12 +173,12 @@ def _csv(found: Iterator[Exported]) -> Iterator[bytes]:
 def _parquet(found: Iterator[Exported], target: Path) -> None:
     try:
         import pyarrow  # an extra, and heavy
-        import pyarrow.parquet
+        from pyarrow import parquet
     except ImportError:
         raise BadInput(
             "Parquet needs pyarrow.", field="format", value="parquet", way_out="Install chargehand[parquet]."
         ) from None
-    arrow = cast("Any", pyarrow)
+    arrow, files = cast("Any", pyarrow), cast("Any", parquet)
     schema = arrow.schema(
         [
             ("seq", arrow.int64()),
@@ -183,7 +187,7 @@ def _parquet(found: Iterator[Exported], target: Path) -> None:
             ("leaf", arrow.binary()),
         ]
     )
-    with arrow.parquet.ParquetWriter(target, schema, compression="zstd") as writer:
+    with files.ParquetWriter(target, schema, compression="zstd") as writer:
         rows: list[dict[str, Any]] = []
         for one in found:
             rows.append(_flat(one) | {"at": projection.micros(one.content["at"]), "leaf": one.leaf})

@@ -6,6 +6,7 @@ Nothing here appends but the acts that are recorded themselves (exports of evide
 from __future__ import annotations
 
 import asyncio
+from base64 import b64encode
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
@@ -267,7 +268,7 @@ class AuditService:
     async def _record_export(
         self,
         tenant: str,
-        filter: str,
+        filter: str,  # noqa: A002
         form: str,
         who: Who,
         personal: bool,
@@ -287,8 +288,9 @@ class AuditService:
             "size": signed.checkpoint.size,
             "root": signed.checkpoint.root.hex(),
             "checkpoint": signed.note,
-            "at": signed.at,
             "key": str(prover.key),
+            "public_key": b64encode(prover.key.public).decode(),
+            "signed_at": signed.at,
             "cosigned_by": list(signed.cosigned_by),
         }
 

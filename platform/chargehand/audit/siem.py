@@ -47,7 +47,7 @@ class Receiver(Protocol):
 
 
 class SyslogReceiver:
-    """RFC 5424 messages over one TCP connection, octet-counted; numbers are structured data, the event is the message."""
+    """RFC 5424 messages over one TCP connection, octet-counted; numbers are structured data."""
 
     def __init__(self, host: str, port: int) -> None:
         self._address = (host, port)
