@@ -22,11 +22,10 @@ def known_tools(connectors: Iterable[Connector], agents: Iterable[AgentSpec]) ->
     tools: list[KnownTool] = []
     for connector in connectors:
         schemas = {tool.name: tool.input_schema for tool in connector.tools}
-        for review in connector.reviews:
-            tools.append(KnownTool(review.tool, review.effect, schemas.get(review.tool, {})))
+        tools += [KnownTool(one.tool, one.effect, schemas.get(one.tool, {})) for one in connector.reviews]
     tools += [KnownTool(f"agent.{spec.name}", "write", spec.input_schema) for spec in agents]
     for ability in ABILITIES:
-        schema = _schema(STEERING) if ability == "steer_runs" else {}
+        schema = _schema(STEERING if ability == "steer_runs" else {})
         tools.append(KnownTool(f"chargehand.{ability}", "read" if ability in READING else "write", schema))
     return {tool.name: tool for tool in tools}
 

@@ -7,10 +7,10 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
+from chargehand.audit.charts import Bucket
+from chargehand.audit.export_jobs import ExportFormat
 from chargehand.audit.model import Record
 from chargehand.identity.views import Request
-
-ExportFormat = Literal["csv", "jsonl", "parquet", "ocsf", "evidence"]
 
 
 class RecordRow(BaseModel):
@@ -40,93 +40,101 @@ class RecordPage(BaseModel):
 
 
 class RecordDetail(BaseModel):
+    """A record; sealed personal fields are opened for those who may see payloads, else they say `(sealed)`."""
+
     seq: int
     record: Record
-    leaf: str = Field(description="The exact signed bytes, base64")
-    leaf_hash: str = Field(description="SHA-256(0x00 || leaf), hex (RFC 6962)")
-    erased: bool = Field(False, description="Personal data is gone: its key was erased")
     related: list[RecordRow] = Field(description="Other records of the same call, oldest first")
 
 
-class Bucket(BaseModel):
-    at: datetime
-    counts: dict[str, int] = Field(description="By decision or outcome: allow, deny, ask, failed, in_doubt, other")
+class Bar(BaseModel):
+    at: datetime = Field(description="Start of the bucket")
+    value: str = Field(description="Value of the field that is charted; empty where a record has none")
+    count: int
 
 
 class Facet(BaseModel):
-    value: str
-    count: int
+    field: str
+    values: dict[str, int] = Field(description="Most frequent first")
+    complete: bool = Field(description="False: only the newest matches were counted")
 
 
 class Facets(BaseModel):
     total: int
-    fields: dict[str, list[Facet]]
-    bucket_seconds: int
-    histogram: list[Bucket]
+    facets: list[Facet]
+    bucket: Bucket
+    histogram: list[Bar]
 
 
-class Completion(BaseModel):
-    insert: str
-    label: str
-    kind: Literal["field", "operator", "value", "keyword"]
+class FilterFieldView(BaseModel):
+    """A field of the filter language, for help and completion."""
 
-
-class Completions(BaseModel):
-    start: int = Field(description="Replace the filter's characters from here …")
-    end: int = Field(description="… to here")
-    items: list[Completion]
-
-
-class FilterField(BaseModel):
     name: str
-    description: str
-    values: list[str] = Field(default_factory=list)
+    kind: Literal["word", "principal", "time", "text"]
+    about: str
+    aliases: list[str]
+    values: list[str] = Field(description="All values, or those seen so far")
+    labels: dict[str, list[str]] = Field(description="Words that people use for a value")
 
 
-class VerifyingKey(BaseModel):
-    name: str
-    key_id: str = Field(description="Four bytes, hex (C2SP signed-note)")
+class LogStatus(BaseModel):
+    """How far the log is signed."""
+
+    size: int
+    signed: int
+    queryable: int
+    signed_at: str
+    cosigned_by: list[str]
+    halted: str = Field(description="Why nothing can be added; empty: all is well")
+
+
+class InclusionProof(BaseModel):
+    """That a record is in the log that the newest signed checkpoint commits to (RFC 9162, 2.1.3; C2SP notes)."""
+
+    format: str
+    origin: str
+    index: int = Field(description="Zero-based number of the record")
+    size: int = Field(description="Of the log in the checkpoint")
+    leaf: str = Field(description="The exact signed bytes, base64")
+    leaf_hash: str = Field(description="Published SHA-256(0x00 || leaf), hex")
+    fits: bool = Field(description="Whether the server found the leaf to have that hash; check it yourself")
+    path: list[str] = Field(description="Sibling hashes from the leaf up, hex")
+    root: str = Field(description="hex")
+    checkpoint: str = Field(description="The signed note, as published")
+    key: str = Field(description="The log's verifier key (C2SP signed-note)")
     public_key: str = Field(description="Ed25519, 32 bytes, base64")
-    algorithm: Literal["ed25519", "ed25519-cosignature"]
 
 
 class CheckpointView(BaseModel):
     """The newest signed commitment to the log's size and root (C2SP tlog-checkpoint)."""
 
-    note: str = Field(description="The signed note, text as published")
+    checkpoint: str = Field(description="The signed note, as published")
     origin: str
     size: int
     root: str = Field(description="hex")
-    at: datetime | None
-    keys: list[VerifyingKey]
-
-
-class InclusionProof(BaseModel):
-    seq: int
-    leaf_index: int = Field(description="Zero-based")
-    leaf_hash: str = Field(description="hex")
-    path: list[str] = Field(description="Sibling hashes from the leaf up, hex (RFC 9162, 2.1.3)")
-    checkpoint: CheckpointView
+    key: str
+    public_key: str
+    cosigned_by: list[str]
+    signed_at: str
 
 
 class ConsistencyProof(BaseModel):
-    old_size: int
-    new_size: int
+    old: int
+    new: int
     path: list[str] = Field(description="hex (RFC 9162, 2.1.4)")
 
 
 class NewSavedQuery(Request):
-    name: str = Field(min_length=1, max_length=100)
+    name: str = Field(min_length=1, max_length=80)
     query: str = Field(max_length=2000)
     shared: bool = False
 
 
-class SavedQuery(BaseModel):
-    id: str
+class SavedQueryView(BaseModel):
     name: str
     query: str
     shared: bool
-    owner: str
+    created_at: str
 
 
 class NewExport(Request):
@@ -138,14 +146,15 @@ class Export(BaseModel):
     id: str
     format: ExportFormat
     query: str
-    state: Literal["running", "done", "failed", "cancelled"]
-    records: int
-    total: int | None
+    state: Literal["running", "done", "failed"]
+    records: int = Field(description="Written so far")
+    total: int | None = Field(description="Where it is known beforehand")
     bytes: int
+    file: str = Field(description="Suggested file name")
     requested_by: str
     requested_at: datetime
     finished_at: datetime | None
-    failure: str = ""
+    failure: str
 
 
 class EraseSubject(Request):
@@ -155,5 +164,4 @@ class EraseSubject(Request):
 
 class Erasure(BaseModel):
     subject: str
-    records: int
-    seq: int = Field(description="The record that says so")
+    records: int = Field(description="Records whose personal data is gone")

@@ -110,7 +110,7 @@ def pin(
     ours = [one for one in load_connectors(policies) if one.is_ours and connector in ("", one.name)]
     if not ours:
         raise CommandFailed(
-            f"There is no connector of ours named {connector!r}.", way_out="`connectors list` shows all."
+            f"There is no connector of ours named {connector!r}.", way_out="See `connectors list`."
         )
     pins = PinBook(policies).all()
     changes = [change for one in ours for change in declared_changes(pins, one)]

@@ -10,7 +10,7 @@ from chargehand.policy.compare import Backtest, PolicyDiff
 from chargehand.policy.explain import Explanation
 from chargehand.policy.model import ApprovalRule, Decision, Problem
 from chargehand.policy.revisions import Draft, Revision
-from chargehand.policy.separation import Conflict
+from chargehand.policy.separation import Conflict, violations
 from chargehand.policy.snapshot import Rule, TenantPolicy
 from chargehand.policy.words import say
 
@@ -103,6 +103,12 @@ def explanation(found: Explanation) -> views.Explanation:
     )
 
 
+def conflicts_of(policy: TenantPolicy) -> list[views.SeparationConflict]:
+    """Who holds, under this policy, what no one may hold together."""
+    roles = {one: frozenset(policy.enforcer.roles(one, policy.tenant)) for one in policy.holders}
+    return conflicts(violations(policy.separations, policy.rules, roles))
+
+
 def conflicts(found: Iterable[Conflict]) -> list[views.SeparationConflict]:
     return [
         views.SeparationConflict(
@@ -154,9 +160,7 @@ def draft(found: Draft) -> views.DraftView:
     return views.DraftView(**draft_summary(found).model_dump(), files=dict(found.files))
 
 
-def diff(
-    found: PolicyDiff, after: TenantPolicy, separation: Iterable[Conflict], checked: Iterable[CaseResult]
-) -> views.DraftDiff:
+def diff(found: PolicyDiff, after: TenantPolicy, checked: Iterable[CaseResult]) -> views.DraftDiff:
     return views.DraftDiff(
         before=found.before,
         after=found.after,
@@ -167,7 +171,7 @@ def diff(
         lost=[views.Assignment(principal=principal, role=role) for principal, role in found.lost],
         approvals=list(found.approvals),
         files=[views.FileDiff(file=file, unified=unified) for file, unified in found.files],
-        separation=conflicts(separation),
+        separation=conflicts_of(after),
         cases=cases(checked),
         warnings=problems(after.warnings),
     )

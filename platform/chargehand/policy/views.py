@@ -1,28 +1,30 @@
-"""What HTTP shows and takes of policy."""
+"""What HTTP shows and takes of policy. `sentences` hold English and Chinese by language (`en`, `zh`)."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from typing import Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import AwareDatetime, BaseModel, Field
 
 from chargehand.identity.views import Request
 from chargehand.policy.model import Effect, Verdict
+from chargehand.policy.revisions import DraftState
+
+Sentences = dict[str, str]
 
 
 class RuleView(BaseModel):
     id: str
     verdict: Verdict
     subject: str = Field(description="Role or principal")
-    tool: str = Field(description="Tool or pattern")
+    tool: str = Field(description="Tool, or pattern ending in *")
+    effect: Effect | Literal["any"]
     condition: str
     approval: list[str]
-    title: str = ""
-    sentence: str = Field(description="The rule in words")
-    message_id: str = ""
-    parameters: dict[str, Any] = Field(default_factory=dict)
-    source: str = Field("", description="file:line")
+    says: Sentences = Field(description="The author's sentence")
+    means: Sentences = Field(description="What is enforced, made from the rule itself")
+    source: str = Field(description="file:line")
 
 
 class QuorumView(BaseModel):
@@ -32,7 +34,7 @@ class QuorumView(BaseModel):
 
 class ApprovalRuleView(BaseModel):
     name: str
-    title: str
+    titles: Sentences
     quorums: list[QuorumView]
     deadline_seconds: int
     remind_after_seconds: int | None
@@ -41,37 +43,40 @@ class ApprovalRuleView(BaseModel):
     not_requester: bool
     not_agent_owner: bool
     not_policy_author: bool
-    sentence: str
 
 
 class RoleView(BaseModel):
     name: str
+    says: Sentences
+    includes: list[str]
     holders: list[str]
-    inherits: list[str]
-
-
-class PolicyOverview(BaseModel):
-    revision: str = Field(description="Content hash that decisions cite")
-    loaded_at: datetime | None
-    source: str
-    rules: list[RuleView]
-    approval_rules: list[ApprovalRuleView]
-    roles: list[RoleView]
 
 
 class PolicyProblem(BaseModel):
     where: str = Field(description="file:line")
     detail: str
-    severity: Literal["error", "warning"] = "error"
+    way_out: str
+    rule: str
+    severity: Literal["error", "warning"]
+
+
+class PolicyOverview(BaseModel):
+    revision: str = Field(description="Content hash that decisions cite")
+    source: str = Field(description="Where it came from: the files, or a draft")
+    time_zone: str
+    rules: list[RuleView]
+    approval_rules: list[ApprovalRuleView]
+    roles: list[RoleView]
+    warnings: list[PolicyProblem]
+    files: dict[str, str] = Field(description="The files in force, by name")
 
 
 class ReasonView(BaseModel):
-    rule: str
+    rule: str = Field(description="Empty: no rule decided")
     principal: str
     verdict: Verdict
-    sentence: str
-    message_id: str = ""
-    parameters: dict[str, Any] = Field(default_factory=dict)
+    message_id: str
+    sentences: Sentences
 
 
 class DecisionView(BaseModel):
@@ -84,52 +89,75 @@ class DecisionView(BaseModel):
 class Question(Request):
     """A call that is only asked about, never made."""
 
-    tool: str = Field(examples=["erp.create_credit_note"])
-    principal: str = Field(examples=["person:amy"])
-    agent: str = Field("", description="Asked for as acting for the principal", examples=["complaint-resolution"])
+    tool: str = Field(max_length=200, examples=["erp.create_credit_note"])
+    principal: str = Field(max_length=200, examples=["person:amy"])
+    agent: str = Field("", max_length=200, description="As acting for the principal", examples=["complaint-resolution"])
     arguments: dict[str, Any] = Field(default_factory=dict)
-    at: datetime | None = Field(None, description="As if at this time; default: now")
+    at: AwareDatetime | None = Field(None, description="As if at this time; default: now")
+
+
+class ConsideredRule(BaseModel):
+    rule: RuleView
+    principal: str
+    outcome: Literal["applies", "does not apply", "can't be decided"]
+    because: Sentences
+
+
+class WouldChange(BaseModel):
+    verdict: Verdict
+    approval: list[str]
+    sentences: Sentences
 
 
 class Explanation(BaseModel):
+    """As if nothing was done before: conditions on history see no earlier calls."""
+
     decision: DecisionView
-    considered: list[RuleView] = Field(description="Rules for this tool and principal, also those that did not match")
-    would_change: list[str] = Field(description="What would change the answer, in words")
+    links: dict[str, Verdict] = Field(description="Each principal's own answer; the strictest is the decision")
+    considered: list[ConsideredRule]
+    would_change: list[WouldChange]
 
 
 class WhoCanQuestion(Request):
-    tool: str
+    tool: str = Field(max_length=200)
     arguments: dict[str, Any] | None = Field(None, description="Absent: with any arguments")
 
 
-class WhoCan(BaseModel):
+class WhoCanView(BaseModel):
     principal: str
     name: str
     roles: list[str]
     verdict: Verdict
     approval: list[str]
     rules: list[str]
+    depends: list[str] = Field(description="Conditions left undecided, as no arguments were given")
 
 
-class SegregationConflict(BaseModel):
-    name: str
-    tools: list[str]
+class SeparationConflict(BaseModel):
+    """A combination that no one principal may hold, and somebody does."""
+
+    separation: str
     principal: str
-    through: list[str] = Field(description="Roles and rules that give the combination")
+    one: list[str]
+    other: list[str]
+    accepted: str = Field(description="Why it is accepted all the same; empty: it is not")
+    sentences: Sentences
 
 
-class CaseResult(BaseModel):
+class CaseResultView(BaseModel):
     name: str
+    sentences: Sentences
+    place: str
     expected: str
-    got: str
+    got: Verdict
     passed: bool
-    detail: str = ""
+    failed: list[str]
 
 
 class NewDraft(Request):
     title: str = Field(min_length=1, max_length=200)
     reason: str = Field("", max_length=2000)
-    files: dict[str, str] = Field(description="Changed files of the policies folder, whole, by name")
+    files: dict[str, str] = Field(description="Files of the tenant's policy to exchange or add, whole, by name")
 
 
 class ChangedDraft(Request):
@@ -144,17 +172,19 @@ class DraftSummary(BaseModel):
     title: str
     reason: str
     author: str
+    authors: list[str]
     based_on: str = Field(description="Policy revision")
     content_hash: str
-    state: Literal["draft", "reviewed", "active", "abandoned", "superseded"]
+    revision: str
+    state: DraftState
     created_at: datetime
     changed_at: datetime
-    reviewed_by: str = ""
+    reviewed_by: str
+    review_comment: str
 
 
-class Draft(DraftSummary):
+class DraftView(DraftSummary):
     files: dict[str, str]
-    problems: list[PolicyProblem]
 
 
 class FileDiff(BaseModel):
@@ -162,45 +192,61 @@ class FileDiff(BaseModel):
     unified: str
 
 
+class ChangedRule(BaseModel):
+    before: RuleView
+    after: RuleView
+
+
+class Assignment(BaseModel):
+    principal: str
+    role: str
+
+
 class DraftDiff(BaseModel):
-    files: list[FileDiff]
+    before: str
+    after: str
     added: list[RuleView]
     removed: list[RuleView]
-    segregation: list[SegregationConflict] = Field(description="Conflicts that the draft would bring")
+    changed: list[ChangedRule]
+    gained: list[Assignment] = Field(description="Roles that people would get")
+    lost: list[Assignment]
+    approvals: list[str] = Field(description="Approval rules that would change")
+    files: list[FileDiff]
+    separation: list[SeparationConflict] = Field(description="Conflicts under the draft")
+    cases: list[CaseResultView] = Field(description="Expected decisions under the draft")
+    warnings: list[PolicyProblem]
 
 
 class Simulation(Request):
-    draft: str = Field("", description="Draft id; empty: the policy in force")
+    draft: str
     questions: list[Question] = Field(min_length=1, max_length=200)
 
 
-class Simulated(BaseModel):
+class SimulatedView(BaseModel):
     now: DecisionView
     candidate: DecisionView
     flipped: bool
 
 
 class NewBacktest(Request):
-    last: int = Field(1000, ge=1, le=100_000, description="Re-decide this many recorded calls")
+    last: int = Field(1000, ge=1, le=50_000, description="Re-decide this many recorded calls")
 
 
-class Flip(BaseModel):
+class FlipView(BaseModel):
     seq: int
     at: datetime
     tool: str
-    principal: str
-    agent: str
+    chain: list[str]
     run: str
     before: Verdict
-    after: Verdict
-    why: str
+    after: DecisionView
 
 
-class Backtest(BaseModel):
+class BacktestView(BaseModel):
     candidate: str
     decided: int
     skipped: int = Field(description="Calls whose arguments are no longer readable")
-    flips: list[Flip]
+    flips: list[FlipView]
     milliseconds: int
 
 
@@ -219,15 +265,15 @@ class Rollback(Request):
     reason: str = Field(min_length=1, max_length=2000)
 
 
-class Revision(BaseModel):
+class RevisionView(BaseModel):
     revision: str
-    activated_at: datetime
-    activated_by: str
-    reviewed_by: str
+    counter: int
+    draft: str
     title: str
+    authors: list[str]
+    reviewed_by: str
+    activated_by: str
+    activated_at: datetime
+    reason: str
+    rolled_back: bool
     in_force: bool
-
-
-class ToolEffect(BaseModel):
-    tool: str
-    effect: Effect
