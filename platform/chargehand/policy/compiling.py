@@ -73,8 +73,15 @@ def compile_policy(
     read = read_documents(tenant, documents, prefix)
     lint(read, catalogue)
     errors = [problem for problem in read.problems if problem.severity == "error"]
-    if errors or read.tenant is None:
+    if errors:
         raise bad_policy(errors)
+    return build(tenant, read, documents, model, source=source)
+
+
+def build(tenant: str, read: Read, documents: Documents, model: str, *, source: str = "") -> TenantPolicy:
+    """Compile what was read and linted. Raises BadPolicy for a model that can't be planned."""
+    if read.tenant is None:
+        raise bad_policy(read.problems)
     rows, links = casbin_rows(tenant, read)
     compiled = {rule.when: rule.condition for rule in read.rules}
     try:

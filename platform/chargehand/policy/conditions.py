@@ -59,10 +59,6 @@ def compile_condition(source: str) -> Condition:
     tree = _parse(source)
     translation = Translation(source)
     test = translation.truth(tree)
-    if isinstance(tree, ast.Constant):
-        raise ConditionRefused(
-            "it does not depend on the request", "Leave `when` out for a rule that always applies, or drop the rule."
-        )
     return Condition(
         text=source,
         test=test,

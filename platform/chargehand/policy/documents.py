@@ -69,7 +69,7 @@ class RuleEntry(_File):
     id: Name
     subject: Subject = Field(alias="for")
     tool: ToolPattern
-    effect: Effect | Literal["any"]
+    effect: Literal["read", "write", "irreversible", "any"]
     when: str = ""
     then: Verdict
     approval: tuple[Name, ...] = ()

@@ -18,7 +18,7 @@ from casbin.persist import Adapter
 from chargehand.policy.conditions import Condition
 from chargehand.policy.facts import ConditionFailed, Facts
 from chargehand.policy.model import Verdict
-from chargehand.policy.plan import Bucket, PlannedRule, matches, read_shape
+from chargehand.policy.plan import Bucket, PlannedRule, UnplannableModel, matches, read_shape
 
 EFFECT = "some(where (p_eft == allow)) && !some(where (p_eft == deny))"
 SEVERITY: Mapping[Verdict, int] = {"allow": 0, "ask": 1, "deny": 2}
@@ -64,6 +64,8 @@ class PlannedEnforcer(casbin.Enforcer):
         """Load the rows and plan them. Raises UnplannableModel, ConditionRefused."""
         super().load_policy()
         sections = cast("Any", self.model)
+        if sections["e"]["e"].value != EFFECT:
+            raise UnplannableModel(f"the effect must be {EFFECT.replace('p_', 'p.')}")
         tokens = _names(sections["r"]["r"].tokens)
         fields = _names(sections["p"]["p"].tokens)
         self._shape = shape = read_shape(sections["m"]["m"].value, tokens, fields)

@@ -73,6 +73,8 @@ class Translation:
                 return lambda c: not test(c)
             case ast.Compare():
                 return self._compare(node)
+            case ast.Constant(value=bool()):
+                return self._refuse(node, "does not depend on the request", "Leave it out.")
             case _:
                 part = self.value(node)
                 if part.kind in ("number", "text"):
