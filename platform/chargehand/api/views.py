@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -45,11 +45,17 @@ class Counts(BaseModel):
     frozen: int
 
 
+LiveKind = Literal[
+    "reset", "counts", "run", "task", "call", "approval", "mandate", "freeze", "policy", "connector", "alert"
+]
+
+
 class LiveEvent(BaseModel):
     """One server-sent event. `kind` is also its event name; its id is a position in the action log."""
 
-    kind: Literal["counts", "run", "approval", "mandate", "freeze", "alert", "policy", "connector", "call"]
-    id: str = Field(description="What changed, e.g. a run id; empty for counts")
+    kind: LiveKind
+    id: str = Field(description="What changed, e.g. a run id; empty for counts and reset")
+    run: str = ""
+    tool: str = ""
     state: str = ""
     counts: Counts | None = None
-    detail: dict[str, Any] = Field(default_factory=dict)

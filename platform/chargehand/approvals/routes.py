@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+import re
+from decimal import Decimal
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request
 
@@ -10,13 +12,14 @@ from chargehand import clock
 from chargehand.approvals import show
 from chargehand.approvals.model import Absence
 from chargehand.approvals.service import ApprovalService, InboxItem
+from chargehand.approvals.standing import MandateService, Terms
 from chargehand.approvals.views import (
     AbsenceView,
     Approval,
     ApprovalPage,
     Delegate,
-    Mandate,
     MandateProposal,
+    MandateView,
     NewAbsence,
     NewMandate,
     NewVerdict,
@@ -40,6 +43,7 @@ STATES = {
     "all": ("pending", "approved", "rejected", "expired", "withdrawn"),
 }
 MAX_COUNTED = 200
+PLAIN_DECIMAL = re.compile(r"(0|[1-9][0-9]{0,17})(\.[0-9]{1,9})?")
 
 
 def _approvals(request: Request) -> ApprovalService:
@@ -183,29 +187,53 @@ def _absence(absence: Absence) -> AbsenceView:
     return AbsenceView(id=absence.id, person=absence.person, to=absence.to, since=absence.since, until=absence.until)
 
 
-def _mandates(request: Request) -> Any:
+def _mandates(request: Request) -> MandateService:
     return request.app.state.mandates
 
 
 @router.get("/mandates", operation_id="listMandates")
-async def list_mandates(request: Request, who: Caller, agent: str = "") -> list[Mandate]:
-    """Standing pre-approvals and how far they are used."""
-    return await _mandates(request).mandates(who, agent)
+async def list_mandates(request: Request, who: Caller, agent: str = "") -> list[MandateView]:
+    """Standing pre-approvals and how far they are used, newest first."""
+    found = await _mandates(request).list(who, agent=agent)
+    names = await _names(request, who, {mandate.given_by for mandate in found})
+    return [show.mandate(mandate, names) for mandate in found]
 
 
 @router.get("/mandates/proposals", operation_id="listMandateProposals")
 async def list_proposals(request: Request, who: Mandator) -> list[MandateProposal]:
-    """What the approval history suggests to pre-approve, with the evidence."""
-    return await _mandates(request).proposals(who)
+    """What the approval history suggests that I pre-approve, with the evidence."""
+    return [show.proposal(proposal) for proposal in await _mandates(request).proposals(who)]
 
 
 @router.post("/mandates", operation_id="giveMandate", status_code=201)
-async def give_mandate(body: NewMandate, request: Request, who: Mandator) -> Mandate:
-    """Pre-approve up to a number of calls and an amount, until a date."""
-    return await _mandates(request).give_mandate(who, body)
+async def give_mandate(body: NewMandate, request: Request, who: Mandator) -> MandateView:
+    """Pre-approve up to a number of calls and an amount, until a date. It covers what I alone could approve."""
+    terms = Terms(
+        agent=body.agent,
+        tool=body.tool,
+        calls=body.calls,
+        until=body.until,
+        reason=body.reason,
+        field=body.field,
+        total=_amount("total", body.total),
+        each=_amount("each", body.each),
+        currency=body.currency,
+        proposal=body.proposal,
+    )
+    return show.mandate(await _mandates(request).give(who, terms), {who.principal.id: who.principal.name})
 
 
 @router.post("/mandates/{mandate}/revoke", operation_id="revokeMandate")
-async def revoke_mandate(mandate: str, body: Revoke, request: Request, who: Mandator) -> Mandate:
+async def revoke_mandate(mandate: str, body: Revoke, request: Request, who: Mandator) -> MandateView:
     """End a mandate now."""
-    return await _mandates(request).revoke_mandate(who, mandate, body)
+    revoked = await _mandates(request).revoke(who, mandate, body.reason)
+    return show.mandate(revoked, await _names(request, who, {revoked.given_by}))
+
+
+def _amount(field: str, text: str) -> Decimal | None:
+    """A plain decimal such as 1280.00; a comma or a space is refused, never guessed at."""
+    if not text:
+        return None
+    if not PLAIN_DECIMAL.fullmatch(text):
+        raise BadInput("This is not a plain amount.", field=field, value=text, way_out="Write it as 1280.00")
+    return Decimal(text)

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from typing import Any, cast
 
+from chargehand import clock
+from chargehand.approvals.mandates import Mandate
 from chargehand.approvals.model import ApprovalRequest
 from chargehand.approvals.quorum import Roles, given, voters
 from chargehand.approvals.service import InboxItem
+from chargehand.approvals.standing import Proposal
 from chargehand.approvals.views import (
     Approval,
     ApprovalSummary,
@@ -16,6 +20,8 @@ from chargehand.approvals.views import (
     Change,
     Earlier,
     GivenVerdict,
+    MandateProposal,
+    MandateView,
     Quorum,
     RiskLevel,
     Signal,
@@ -76,6 +82,50 @@ def approval(item: InboxItem, roles: Roles, names: Names) -> Approval:
         escalate_at=request.escalate_at,
         delegated_to=sorted({to for _, to in request.handed_over}),
     )
+
+
+def mandate(found: Mandate, names: Names) -> MandateView:
+    return MandateView(
+        id=found.id,
+        agent=found.agent,
+        tool=found.tool,
+        calls=found.calls,
+        calls_used=found.calls_used,
+        field=found.field,
+        total=_decimal(found.total),
+        total_used=str(found.total_used),
+        each=_decimal(found.each),
+        currency=found.currency,
+        until=found.until,
+        given_by=found.given_by,
+        given_by_name=names.get(found.given_by, found.given_by),
+        given_at=found.given_at,
+        reason=found.reason,
+        state=found.state(clock.now()),
+    )
+
+
+def proposal(found: Proposal) -> MandateProposal:
+    return MandateProposal(
+        id=found.id,
+        agent=found.agent,
+        tool=found.tool,
+        sentence=found.sentence,
+        rules=list(found.rules),
+        calls=found.calls,
+        field=found.field,
+        total=_decimal(found.total),
+        each=_decimal(found.each),
+        currency=found.currency,
+        days=found.days,
+        approved=found.approved,
+        rejected=found.rejected,
+        evidence=list(found.evidence),
+    )
+
+
+def _decimal(amount: Decimal | None) -> str:
+    return "" if amount is None else str(amount)
 
 
 def arguments(value: Any, path: str = "", *, emphasised: str | None = None) -> Iterator[Argument]:

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, Field
 
+from chargehand.approvals.mandates import MandateState
 from chargehand.approvals.model import ApprovalState
 from chargehand.identity.views import Request
 from chargehand.policy.model import Effect
@@ -182,27 +183,28 @@ class NewMandate(Request):
     total: str = Field("", description="Decimal as text: at most so much in sum")
     each: str = Field("", description="Decimal as text: at most so much a call")
     currency: str = ""
-    until: datetime
+    until: AwareDatetime
     reason: str = Field(min_length=1, max_length=2000)
     proposal: str = Field("", description="The proposal that this follows")
 
 
-class Mandate(BaseModel):
+class MandateView(BaseModel):
     id: str
     agent: str
     tool: str
     calls: int
     calls_used: int
     field: str
-    total: str
+    total: str = Field(description="Decimal as text; empty: not capped")
     total_used: str
-    each: str
+    each: str = Field(description="Decimal as text; empty: not capped")
     currency: str
     until: datetime
     given_by: str
+    given_by_name: str
     given_at: datetime
     reason: str
-    state: Literal["active", "used_up", "expired", "revoked"]
+    state: MandateState
 
 
 class MandateProposal(BaseModel):
@@ -212,6 +214,7 @@ class MandateProposal(BaseModel):
     agent: str
     tool: str
     sentence: str
+    rules: list[str]
     calls: int
     field: str
     total: str

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Request
 
 from chargehand.identity.model import SignedIn
 from chargehand.identity.routes import Caller, may
 from chargehand.identity.service import Identity
+from chargehand.risk.alerts import Alert, AlertService
 from chargehand.risk.freeze import FreezeService
 from chargehand.risk.model import Freeze
 from chargehand.risk.views import AlertView, FreezeView, HandleAlert, LiftFreeze, NewFreeze
@@ -62,7 +63,7 @@ def _view(freeze: Freeze, names: Mapping[str, str]) -> FreezeView:
     )
 
 
-def _risk(request: Request) -> Any:
+def _alerts(request: Request) -> AlertService:
     return request.app.state.alerts
 
 
@@ -70,11 +71,32 @@ def _risk(request: Request) -> Any:
 async def list_alerts(
     request: Request, who: Handler, state: Literal["open", "handled", "all"] = "open"
 ) -> list[AlertView]:
-    """What the detectors found in the action log."""
-    return await _risk(request).alerts(who, state)
+    """What the detectors found in the last day of the action log, newest first."""
+    found = await _alerts(request).all(who)
+    return [_alert(one) for one in found if state == "all" or (one.state == "open") == (state == "open")]
 
 
 @router.post("/alerts/{alert}/handle", operation_id="handleAlert")
 async def handle_alert(alert: str, body: HandleAlert, request: Request, who: Handler) -> AlertView:
-    """Acknowledge or dismiss an alert."""
-    return await _risk(request).handle(who, alert, body)
+    """Acknowledge or dismiss an alert; recorded."""
+    return _alert(await _alerts(request).handle(who, alert, dismiss=body.dismiss, comment=body.comment))
+
+
+def _alert(alert: Alert) -> AlertView:
+    return AlertView(
+        id=alert.id,
+        level=alert.level,
+        detector=alert.detector,
+        sentence=alert.sentence,
+        message_id=f"alert.{alert.detector}",
+        parameters=alert.parameters,
+        agent=alert.agent,
+        tool=alert.tool,
+        principal=alert.principal,
+        run=alert.run,
+        records=list(alert.records),
+        raised_at=alert.raised_at,
+        state=alert.state,
+        handled_by=alert.handled_by,
+        comment=alert.comment,
+    )

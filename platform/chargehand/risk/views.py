@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
 
 from pydantic import BaseModel, Field
 
 from chargehand.identity.views import Request
+from chargehand.risk.alerts import AlertLevel, AlertState
 from chargehand.risk.model import FreezeScope
-
-AlertLevel = Literal["low", "medium", "high"]
 
 
 class NewFreeze(Request):
@@ -39,17 +37,17 @@ class AlertView(BaseModel):
     level: AlertLevel
     detector: str
     sentence: str
-    message_id: str = ""
-    parameters: dict[str, str] = Field(default_factory=dict)
+    message_id: str = Field(description="For translation, with `parameters`")
+    parameters: dict[str, str]
     agent: str
     tool: str
     principal: str
     run: str
     records: list[int] = Field(description="Sequence numbers that it was drawn from")
     raised_at: datetime
-    state: Literal["open", "acknowledged", "dismissed"]
-    handled_by: str = ""
-    comment: str = ""
+    state: AlertState
+    handled_by: str
+    comment: str
 
 
 class HandleAlert(Request):

@@ -1,5 +1,5 @@
 """The fixtures of the API's tests."""
 
-from fixtures.api import app, connect, db, root, seeded
+from fixtures.api import ada, amy, app, connect, db, house_settings, li, root, seeded
 
-__all__ = ["app", "connect", "db", "root", "seeded"]
+__all__ = ["ada", "amy", "app", "connect", "db", "house_settings", "li", "root", "seeded"]

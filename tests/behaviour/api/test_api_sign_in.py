@@ -20,7 +20,9 @@ async def test_sign_in_says_who_and_what_one_may(connect: Connect) -> None:
     answer = await client.post("/api/session", json={"name": "ada", "password": PASSWORD})
     me = answer.json()
     assert (me["principal"], me["name"], me["method"]) == ("person:ada", "Ada Okafor", "password")
-    assert me["abilities"] == ["read_log", "read_people"]
+    assert me["roles"] == ["auditor"]
+    assert {"read_log", "export_log"} <= set(me["abilities"])
+    assert not {"give_verdict", "freeze", "manage_people"} & set(me["abilities"])
     assert (await client.get("/api/session")).json() == me
 
 

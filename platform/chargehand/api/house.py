@@ -1,0 +1,114 @@
+"""What stands behind the routes: built from the settings, put on `app.state`, taken down in reverse. Wiring only."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from fastapi import FastAPI
+
+from chargehand.agents.catalog import AgentCatalog, discover_agents
+from chargehand.agents.known import known_tools
+from chargehand.agents.outlook import Outlook
+from chargehand.api.abilities import PolicyAbilities
+from chargehand.api.feed import Feed
+from chargehand.api.sign_ins import record_sign_in
+from chargehand.approvals.service import ApprovalService
+from chargehand.approvals.standing import MandateService
+from chargehand.audit.export_jobs import Exports
+from chargehand.audit.integrator import Integrator
+from chargehand.audit.log import initialise
+from chargehand.audit.service import AuditService
+from chargehand.connectors.pins import PinBook
+from chargehand.connectors.pool import ConnectorPool
+from chargehand.connectors.quarantine import DurableQuarantine
+from chargehand.connectors.registry import load_connectors
+from chargehand.connectors.service import ConnectorService
+from chargehand.database import Database
+from chargehand.gateway.build import holder
+from chargehand.gateway.desk import Desk
+from chargehand.gateway.gateway import Gateway
+from chargehand.gateway.service import CallService
+from chargehand.identity.service import Identity
+from chargehand.policy.revisions import PolicyRevisions
+from chargehand.policy.service import PolicyService
+from chargehand.policy.snapshot import TenantPolicy
+from chargehand.policy.watcher import PolicyWatcher
+from chargehand.risk.alerts import AlertService
+from chargehand.risk.freeze import FreezeService
+from chargehand.runs.client import Connect, LazyClient, connect
+from chargehand.runs.service import RunService
+from chargehand.settings import Settings
+
+TEMPORAL_WAIT_SECONDS = 3.0
+
+
+@asynccontextmanager
+async def open_house(
+    app: FastAPI, given: Settings, *, agents: AgentCatalog | None = None, temporal: Connect | None = None
+) -> AsyncGenerator[None]:
+    """Build everything for `app`, and take it down at the end.
+
+    Raises:
+        BadSettings, BadPolicy: something does not fit; nothing was started.
+        DatabaseUnavailable, AuditUnavailable: the database or the log's key can't be used.
+    """
+    catalog = agents or discover_agents()
+    connectors = load_connectors(given.policies)
+    policy = PolicyService.from_folder(given.policies, known_tools(connectors, catalog.values()))
+    async with AsyncExitStack() as stack:
+        db = Database(given.database)
+        stack.callback(db.close)
+        initialise(db)
+        state = app.state
+        state.db, state.tenant, state.state_dir = db, given.tenant, given.state_dir
+        state.policy, state.revisions = policy, PolicyRevisions(db, policy)
+        watcher = PolicyWatcher(db, policy)
+        await watcher.load()
+        state.identity = Identity(db, record_sign_in)
+        state.abilities = PolicyAbilities(policy)
+        state.audit = AuditService(db, given.state_dir)
+        state.exports = Exports(state.audit, given.state_dir / "exports")
+        stack.push_async_callback(state.exports.close)
+        state.approvals, state.mandates = ApprovalService(db, policy), MandateService(db, policy)
+        state.freezes, state.alerts = FreezeService(db), AlertService(db, state.audit)
+
+        pins, quarantine = PinBook(given.policies), DurableQuarantine(db, given.tenant)
+        pool = ConnectorPool(connectors, pins, environment=os.environ, quarantine=quarantine)
+        stack.push_async_callback(pool.close)
+        gateway = Gateway(db, Desk(policy, pins, pool, holder(), owner_of=_owners(catalog)))
+        stack.push_async_callback(gateway.drain)
+        state.gateway, state.calls = gateway, CallService(db, gateway)
+        state.connectors = ConnectorService(pool, pins, quarantine, given.policies)
+
+        state.agents, state.outlook = catalog, Outlook(_policy_of(policy))
+        client = temporal or LazyClient(lambda: connect(given, wait_seconds=TEMPORAL_WAIT_SECONDS))
+        state.runs = RunService(db, client, catalog, policy, state.approvals)
+        state.feed = Feed(state.audit, state.approvals, state.runs, state.calls, state.freezes, state.alerts)
+
+        stopping = asyncio.Event()
+        chores = [
+            asyncio.create_task(watcher.run()),
+            asyncio.create_task(Integrator(db, given.state_dir).run(stopping)),
+        ]
+        try:
+            yield
+        finally:
+            await state.feed.close()
+            stopping.set()
+            chores[0].cancel()
+            await asyncio.gather(*chores, return_exceptions=True)
+
+
+def _owners(agents: AgentCatalog) -> Callable[[str], str]:
+    def owner_of(agent: str) -> str:
+        spec = agents.get(agent.removeprefix("agent:"))
+        return spec.owner if spec else ""
+
+    return owner_of
+
+
+def _policy_of(policy: PolicyService) -> Callable[[str], TenantPolicy | None]:
+    return lambda tenant: policy.snapshot.tenants.get(tenant)
