@@ -16,7 +16,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from chargehand import clock
 from chargehand.connectors.model import ToolResult
 from chargehand.database import Database
 from chargehand.errors import Ambiguous, ChargehandError, Conflict, ConnectorUnavailable, DatabaseUnavailable
@@ -115,12 +114,22 @@ class _Commits:
         sim = self.process.sim
         fate = await sim.park("commit")
         if fate == "lost":
+            if "commit_errors_ignored" in sim.mutations:
+                return sim.db.write_now(lambda tx: _undone(tx, unit))
             raise DatabaseUnavailable("the commit was lost")
         result = sim.db.write_now(unit)
         if fate == "kept":
             raise DatabaseUnavailable("committed, but the acknowledgement was lost")
         await sim.park("committed")
         return result
+
+
+def _undone(tx: Any, unit: Callable[[Any], Any]) -> Any:
+    tx.connection.exec_driver_sql("SAVEPOINT lost")
+    result = unit(tx)
+    tx.connection.exec_driver_sql("ROLLBACK TO SAVEPOINT lost")
+    tx.deferred.clear()
+    return result
 
 
 @dataclass
@@ -132,7 +141,8 @@ class _Network:
         if await sim.park("send") == "refused":
             raise ConnectorUnavailable("connection refused")
         attempt = _attempt.get()
-        message = Message(key, tool, arguments, deadline, deadline + MESSAGE_LIFE, attempt)
+        dies = max(deadline + MESSAGE_LIFE, sim.at + timedelta(seconds=1))
+        message = Message(key, tool, arguments, deadline, dies, attempt)
         attempt.message = message
         sim.messages.append(message)
         if await sim.park("reply") == "timeout":
@@ -215,7 +225,7 @@ class Simulation:
 
     def _effect(self, message: Message) -> None:
         stored = self.stored()
-        if stored is None or stored.state == "proposed" or stored.attempts < 1 and not self.reconciled:
+        if stored is None or stored.state == "proposed" or (stored.attempts < 1 and not self.reconciled):
             raise ViolationError("EFFECT WITHOUT A DURABLE INTENT")
         self.ledger.append((self.call.key, self.at))
 
@@ -284,7 +294,10 @@ class Simulation:
 
     def answered(self, outcome: Outcome) -> None:
         """What the run is told is final, except that a call in doubt may be settled later."""
-        if self.outcome is not None and self.outcome.state != "in_doubt" and self.outcome.state != outcome.state:
+        final = self.outcome is not None and self.outcome.state != "in_doubt"
+        if final and outcome.state == "in_doubt":
+            return  # it was in doubt when that attempt looked; a person was faster than its answer
+        if self.outcome is not None and final and self.outcome.state != outcome.state:
             raise ViolationError(f"TWO ANSWERS {self.outcome.state} {outcome.state}")
         if self.outcome is None or self.outcome.state == "in_doubt":
             self.outcome = outcome
@@ -320,7 +333,7 @@ class Simulation:
 
     async def quiet(self) -> None:
         """Until every attempt is parked or over."""
-        while any(attempt.running and not attempt.parked for attempt in self.attempts):
+        while any(attempt.running and not attempt.parked for attempt in self.attempts):  # noqa: ASYNC110  # no clock
             await asyncio.sleep(0)
         for attempt in self.attempts:
             if attempt.task is not None and attempt.task.done() and not attempt.task.cancelled():
@@ -341,6 +354,8 @@ class Simulation:
         """What may happen now; the first is progress."""
         live = [attempt for attempt in self.attempts if attempt.running]
         over = self.outcome is not None and self.outcome.state != "in_doubt"
+        if self.outcome is not None and not over and all(attempt.point != "send" for attempt in live):
+            yield "reconcile", self.reconcile  # a person acts, however long a process sleeps
         for attempt in reversed(live):
             if attempt.point != "reply":
                 yield f"go {attempt.point}", lambda attempt=attempt: self.release(attempt, "ok")
@@ -362,14 +377,13 @@ class Simulation:
 
     def next_try(self) -> Iterator[tuple[str, Callable[[], None]]]:
         if self.outcome is not None:
-            yield "reconcile", self.reconcile
             return
         if self.tries > 40:
             raise ViolationError("NO ANSWER AFTER 40 TRIES")
 
         def again() -> None:
             if self.tries:
-                self.advance(11)
+                self.advance(31)
             self.start()
 
         yield "try", again
@@ -399,6 +413,9 @@ class Simulation:
             yield "held arrives", lambda message=message: self.deliver(message)
         if live:
             yield "40 s pass", lambda: self.advance(40)
+            # The gateway's assumption: between its last look at the clock and the first byte lies no message's life.
+            if all(attempt.point != "send" for attempt in live):
+                yield "2 min pass", lambda: self.advance(120)
             if self.pin.delivery == "keyed":
                 yield "25 h pass", lambda: self.advance(25 * 3600)
             if len(self.attempts) < 4:
@@ -436,7 +453,7 @@ class Simulation:
             if self.tries > 40:
                 raise ViolationError("NEVER RECONCILED") from None
             self.tries += 1
-            self.advance(11)
+            self.advance(31)
             return
         self.answered(settled.as_outcome())
 
