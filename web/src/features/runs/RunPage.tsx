@@ -1,0 +1,95 @@
+import { useQuery } from '@tanstack/react-query';
+import { Link, useParams } from '@tanstack/react-router';
+import { ChevronRight } from 'lucide-react';
+import { lazy, Suspense, useState } from 'react';
+import { useTranslation } from 'react-i18next';
+import { agentQuery } from '../../api/agents';
+import { runQuery, stepsQuery, type Run, type Step } from '../../api/runs';
+import { Failed, Skeleton, SkeletonRows } from '../../ui/Feedback';
+import { Segmented } from '../../ui/Field';
+import { cost, duration, number, principalName } from '../../ui/format';
+import { Page } from '../../ui/Page';
+import { State } from '../../ui/State';
+import { useNow } from '../../ui/useNow';
+import { RunActions } from './RunActions';
+import css from './RunPage.module.css';
+import { RunResult } from './RunResult';
+import { Story } from './Story';
+import { Trace } from './Trace';
+import { useRunStream } from './useRunStream';
+import { WaitingFor } from './WaitingFor';
+import { isOpen } from './words';
+
+const RunGraph = lazy(() => import('./graph/RunGraph'));
+
+export function RunPage() {
+  const { t } = useTranslation();
+  const { run: id } = useParams({ from: '/runs/$run' });
+  const run = useQuery({ ...runQuery(id), refetchInterval: (query) => (query.state.data && isOpen(query.state.data.state) ? 10_000 : false) });
+  const steps = useQuery(stepsQuery(id));
+  const open = run.data ? isOpen(run.data.state) : false;
+  useRunStream(id, open);
+  const title = run.data?.title ?? id;
+  return (
+    <Page fill name={run.data?.business_key ? `${title}: ${run.data.business_key}` : title}
+      title={
+        <span className="row wrap">
+          <Link to="/runs" search={{}} className={css.up}>{t('nav.runs')}</Link>
+          <ChevronRight size={14} className="muted" aria-hidden />
+          <span>{title}</span>
+          {run.data?.business_key && <span className={css.subject}>{run.data.business_key}</span>}
+        </span>
+      }
+      beside={run.data && <span aria-live="polite"><State name={run.data.state} /></span>}
+      actions={run.data && <RunActions run={run.data} />}>
+      {run.isError ? <Failed error={run.error} onRetry={() => void run.refetch()} />
+        : !run.data ? <SkeletonRows rows={8} />
+        : <Body run={run.data} steps={steps.data} stepsError={steps.isError ? steps.error : null} />}
+    </Page>
+  );
+}
+
+function Body({ run, steps, stepsError }: { run: Run; steps: Step[] | undefined; stepsError: unknown }) {
+  const { t } = useTranslation();
+  const agent = useQuery(agentQuery(run.agent)).data;
+  const [view, setView] = useState<'story' | 'trace'>('story');
+  const [node, setNode] = useState<string | null>(null);
+  const label = (at: string) => agent?.graph.nodes.find((each) => each.id === at)?.label ?? at;
+  return (
+    <div className={css.body}>
+      <div className={css.left}>
+        <RunFacts run={run} />
+        <Suspense fallback={<div className={css.pad}><Skeleton height={260} /></div>}>
+          {agent && <RunGraph graph={agent.graph} nodes={run.nodes} steps={steps ?? []} selected={node} onSelect={setNode} />}
+        </Suspense>
+      </div>
+      <div className={css.right} tabIndex={0} role="region" aria-label={t('run.story')}>
+        <WaitingFor run={run} />
+        <RunResult run={run} />
+        <div className={css.tabs}>
+          <Segmented label={t('run.view')} value={view} onChange={setView} options={[{ value: 'story', label: t('run.story') }, { value: 'trace', label: t('run.trace') }]} />
+          {node && <button type="button" className={css.filter} onClick={() => setNode(null)} aria-label={t('run.unfilter', { what: label(node) })}>{label(node)} ×</button>}
+        </div>
+        {stepsError ? <Failed error={stepsError} /> : !steps ? <SkeletonRows rows={5} />
+          : view === 'story' ? <Story run={run} steps={steps} node={node} label={label} /> : <Trace run={run} steps={steps} node={node} />}
+      </div>
+    </div>
+  );
+}
+
+function RunFacts({ run }: { run: Run }) {
+  const { t } = useTranslation();
+  const now = useNow(isOpen(run.state) ? 1000 : 3_600_000);
+  const took = (run.ended_at ? new Date(run.ended_at).getTime() : now) - new Date(run.started_at).getTime();
+  return (
+    <div className={css.facts}>
+      <span><span className="muted">{t('run.elapsed')}</span> <b className="num">{duration(Math.max(0, took))}</b></span>
+      {run.tokens > 0 && <span><span className="muted">{t('run.tokens')}</span> <b className="num">{number(run.tokens)}</b></span>}
+      {run.cost && <span><span className="muted">{t('run.cost')}</span> <b className="num">{cost(run.cost.amount, run.cost.currency)}</b></span>}
+      <span className="muted wide-only">{t('run.by', { who: run.principal_name || principalName(run.principal) })} · <Link className="link" to="/agents/$agent" params={{ agent: run.agent }}>{run.agent}</Link> <span className="mono">{run.agent_version.slice(0, 10)}</span></span>
+      {run.retry_of && <Link className="link" to="/runs/$run" params={{ run: run.retry_of }}>{t('run.retryOf')}</Link>}
+      {run.retried_as && <Link className="link" to="/runs/$run" params={{ run: run.retried_as }}>{t('run.retriedAs')}</Link>}
+      {run.parent && <Link className="link" to="/runs/$run" params={{ run: run.parent }}>{t('run.parent')}</Link>}
+    </div>
+  );
+}

@@ -1,0 +1,82 @@
+import { useQuery } from '@tanstack/react-query';
+import { Link } from '@tanstack/react-router';
+import { Bot, Clock, Flag, Hand, MessageCircleQuestion, Sparkles, Split, Wrench, type LucideIcon } from 'lucide-react';
+import { useTranslation } from 'react-i18next';
+import { stepsQuery, type Run, type Step } from '../../api/runs';
+import { said } from '../../i18n/said';
+import { SkeletonRows } from '../../ui/Feedback';
+import { cost, duration } from '../../ui/format';
+import { State, toneOf } from '../../ui/State';
+import { Time } from '../../ui/Time';
+import css from './Story.module.css';
+import { isOpen } from './words';
+
+const ICONS: Record<Step['kind'], LucideIcon> = {
+  node: Split, model: Sparkles, tool: Wrench, approval: Hand, task: MessageCircleQuestion, timer: Clock, agent: Bot, run: Flag,
+};
+
+type StoryProps = { run: Run; steps: Step[]; node: string | null; label: (node: string) => string };
+
+/** Steps worth a sentence: what was done; a node only where nothing inside it says more. */
+export function worthTelling(steps: readonly Step[]): Step[] {
+  const withInside = new Set(steps.map((step) => step.parent).filter(Boolean));
+  const told = new Set(steps.filter((step) => step.kind !== 'node').map((step) => step.node));
+  return steps.filter((step) => step.kind !== 'node' || (!withInside.has(step.id) && !told.has(step.node)));
+}
+
+/** The run as a story in plain words, newest at the end. */
+export function Story({ run, steps, node, label }: StoryProps) {
+  const { t } = useTranslation();
+  const shown = worthTelling(steps).filter((step) => !node || step.node === node);
+  const working = [...new Set(Object.entries(run.nodes).filter(([, each]) => each.state === 'running').map(([id]) => label(id)))];
+  return (
+    <ol className={css.story}>
+      {shown.map((step) => <Sentence key={step.seq} step={step} />)}
+      {shown.length === 0 && <li className="sm muted">{node ? t('run.nothingHere') : t('run.notYet')}</li>}
+      {isOpen(run.state) && run.state !== 'waiting' && !node && (
+        <li className={css.live} aria-live="polite"><span className={css.dot} data-tone="run"><span className={css.pulse} /></span><span className="sm muted">{working.join(', ')}…</span></li>
+      )}
+    </ol>
+  );
+}
+
+const loud = new Set(['failed', 'denied', 'rejected', 'expired', 'in_doubt', 'waiting', 'stopped']);
+
+function Sentence({ step }: { step: Step }) {
+  const { t } = useTranslation();
+  const Icon = ICONS[step.kind];
+  const took = step.ended_at ? new Date(step.ended_at).getTime() - new Date(step.started_at).getTime() : null;
+  return (
+    <li>
+      <span className={css.dot} data-tone={step.state === 'succeeded' && (step.kind === 'node' || step.kind === 'model') ? 'idle' : toneOf(step.state)}><Icon size={13} aria-hidden /></span>
+      <div className="grow">
+        <div className="row between top">
+          <span className="med sm break">{said({ sentence: step.title, message_id: step.message_id, parameters: step.parameters })}</span>
+          <span className="xs muted"><Time at={step.started_at} as="clock" /></span>
+        </div>
+        {step.detail && <p className="sm ink2 break">{step.detail}</p>}
+        <p className={css.meta}>
+          {loud.has(step.state) && <State name={step.state} />}
+          {step.attempts > 1 && <span>{t('run.attempts', { count: step.attempts })}</span>}
+          {took !== null && took > 2000 && <span>{duration(took)}</span>}
+          {step.cost && Number(step.cost.amount) > 0 && <span>{cost(step.cost.amount, step.cost.currency)}</span>}
+          {step.approval && <Link className="link" to="/approvals" search={{ id: step.approval }}>{t('run.seeRequest')}</Link>}
+        </p>
+        {step.child && <ChildStory run={step.child} />}
+      </div>
+    </li>
+  );
+}
+
+/** A sub-agent's story opens in place; it is loaded when somebody opens it. */
+function ChildStory({ run }: { run: string }) {
+  const { t } = useTranslation();
+  const steps = useQuery({ ...stepsQuery(run), enabled: false });
+  return (
+    <details className={css.child} onToggle={(event) => { if (event.currentTarget.open && !steps.data) void steps.refetch(); }}>
+      <summary className="link sm">{t('run.openChild')}</summary>
+      {steps.data ? <ol className={css.story}>{worthTelling(steps.data).map((step) => <Sentence key={step.seq} step={step} />)}</ol> : <SkeletonRows rows={2} />}
+      <Link className="link sm" to="/runs/$run" params={{ run }}>{t('run.childPage')}</Link>
+    </details>
+  );
+}

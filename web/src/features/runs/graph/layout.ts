@@ -1,0 +1,91 @@
+/** Where nodes and edges go: dagre's layered layout, top to bottom, with subgraphs opened in place. */
+import dagre from '@dagrejs/dagre';
+import type { Graph, GraphNode } from '../../../api/agents';
+
+export const NODE = { width: 208, height: 54 };
+
+export type Point = { x: number; y: number };
+export type PlacedNode = { node: GraphNode; x: number; y: number };
+export type PlacedEdge = { source: string; target: string; label: string; conditional: boolean; points: Point[]; at?: Point; back: boolean };
+export type Box = { id: string; label: string; x: number; y: number; width: number; height: number };
+export type Layout = { nodes: PlacedNode[]; edges: PlacedEdge[]; boxes: Box[]; width: number; height: number };
+type Edge = Graph['edges'][number];
+
+/** What is drawn while some subgraphs are open: an open one gives way to its nodes, and edges to it go to its ends. */
+export function visible(graph: Graph, open: ReadonlySet<string>): { nodes: GraphNode[]; edges: Edge[] } {
+  const isShown = (node: GraphNode) => !node.parent || open.has(node.parent);
+  const within = (id: string) => graph.nodes.filter((node) => node.parent === id);
+  const ends = (id: string, side: 'first' | 'last'): string[] => {
+    if (!open.has(id)) return [id];
+    const inside = within(id).map((node) => node.id);
+    const linked = new Set(graph.edges.filter((edge) => inside.includes(edge.source) && inside.includes(edge.target)).map((edge) => (side === 'first' ? edge.target : edge.source)));
+    const found = inside.filter((each) => !linked.has(each));
+    return found.length > 0 ? found : inside;
+  };
+  const nodes = graph.nodes.filter((node) => isShown(node) && !open.has(node.id));
+  const shown = new Set(nodes.map((node) => node.id));
+  const edges = graph.edges.flatMap((edge) => ends(edge.source, 'last').flatMap((source) => ends(edge.target, 'first').map((target) => ({ ...edge, source, target }))));
+  return { nodes, edges: edges.filter((edge) => shown.has(edge.source) && shown.has(edge.target)) };
+}
+
+/** Edges that run against the flow, found depth first from the start: they are drawn as loops. */
+export function backEdges(nodes: readonly GraphNode[], edges: readonly Edge[]): Set<string> {
+  const back = new Set<string>();
+  const state = new Map<string, 'open' | 'done'>();
+  const visit = (id: string): void => {
+    state.set(id, 'open');
+    for (const edge of edges.filter((each) => each.source === id)) {
+      if (state.get(edge.target) === 'open') back.add(`${edge.source}→${edge.target}`);
+      else if (!state.has(edge.target)) visit(edge.target);
+    }
+    state.set(id, 'done');
+  };
+  for (const node of [...nodes].sort((a, b) => Number(b.kind === 'start') - Number(a.kind === 'start'))) if (!state.has(node.id)) visit(node.id);
+  return back;
+}
+
+export function place(graph: Graph, open: ReadonlySet<string>): Layout {
+  const { nodes, edges } = visible(graph, open);
+  const plan = new dagre.graphlib.Graph();
+  plan.setGraph({ rankdir: 'TB', nodesep: 26, ranksep: 44, edgesep: 18, marginx: 16, marginy: 16 });
+  plan.setDefaultEdgeLabel(() => ({}));
+  for (const node of nodes) plan.setNode(node.id, { ...NODE });
+  const back = backEdges(nodes, edges);
+  for (const edge of edges) plan.setEdge(edge.source, edge.target, edge.label ? { width: edge.label.length * 6 + 12, height: 16, labelpos: 'c' } : {});
+  dagre.layout(plan);
+  const placed = nodes.map((node) => {
+    const at = plan.node(node.id) as Point;
+    return { node, x: at.x - NODE.width / 2, y: at.y - NODE.height / 2 };
+  });
+  const drawn = edges.map((edge): PlacedEdge => {
+    const route = plan.edge(edge.source, edge.target) as { points: Point[]; x?: number; y?: number };
+    return {
+      source: edge.source, target: edge.target, label: edge.label, conditional: edge.conditional, points: route.points,
+      at: route.x === undefined ? undefined : { x: route.x, y: route.y ?? 0 }, back: back.has(`${edge.source}→${edge.target}`),
+    };
+  });
+  const boxes = [...open].flatMap((id): Box[] => {
+    const inside = placed.filter((each) => each.node.parent === id);
+    if (inside.length === 0) return [];
+    const x = Math.min(...inside.map((each) => each.x)) - 12;
+    const y = Math.min(...inside.map((each) => each.y)) - 26;
+    const right = Math.max(...inside.map((each) => each.x + NODE.width)) + 12;
+    const bottom = Math.max(...inside.map((each) => each.y + NODE.height)) + 12;
+    return [{ id, label: graph.nodes.find((node) => node.id === id)?.label ?? id, x, y, width: right - x, height: bottom - y }];
+  });
+  const size = plan.graph() as { width?: number; height?: number };
+  return { nodes: placed, edges: drawn, boxes, width: size.width ?? 0, height: size.height ?? 0 };
+}
+
+/** A smooth path through dagre's points. */
+export function curve(points: readonly Point[]): string {
+  const [first, ...rest] = points;
+  if (!first) return '';
+  let path = `M${first.x},${first.y}`;
+  rest.forEach((point, i) => {
+    const next = rest[i + 1];
+    if (!next) path += ` L${point.x},${point.y}`;
+    else path += ` Q${point.x},${point.y} ${(point.x + next.x) / 2},${(point.y + next.y) / 2}`;
+  });
+  return path;
+}
