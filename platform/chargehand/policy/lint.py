@@ -102,9 +102,8 @@ def _lint_tools(read: Read, rule: Rule, catalogue: Catalogue) -> None:
             "Correct `effect`.",
         )
     for tool in reachable:
-        if tool.name.startswith("chargehand."):
-            continue
-        _lint_arguments(read, rule, tool)
+        if "properties" in tool.input_schema:
+            _lint_arguments(read, rule, tool)
     for name in sorted(rule.condition.history_tools):
         if not _tools(name, catalogue) and not _unchecked(name, catalogue):
             read.problem(

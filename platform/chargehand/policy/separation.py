@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from chargehand.policy.documents import SeparationEntry
 from chargehand.policy.plan import matches
-from chargehand.policy.snapshot import Rule
+from chargehand.policy.snapshot import Rule, TenantPolicy
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +20,12 @@ class Conflict:
     other: tuple[str, ...]
     accepted: str
     sentences: Mapping[str, str]
+
+
+def matrix(policy: TenantPolicy) -> tuple[Conflict, ...]:
+    """Every conflict of a compiled policy: only accepted ones, as lint refuses the others."""
+    roles_of = {one: frozenset(policy.enforcer.roles(one, policy.tenant)) for one in policy.holders}
+    return tuple(violations(policy.separations, policy.rules, roles_of))
 
 
 def violations(

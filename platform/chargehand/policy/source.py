@@ -18,6 +18,7 @@ from chargehand.policy.model import Problem
 
 MAX_BYTES = 4_000_000
 _INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,15})")
+_NUMERIC = re.compile(r"[-+.]?[0-9][0-9_.eExXoO+:-]*")
 _JSON_KEYS = frozenset({"arguments", "attributes"})
 _WORDS: dict[str, bool | None] = {"true": True, "false": False, "null": None}
 
@@ -96,13 +97,13 @@ def _plain(source: Source, node: yaml.Node, where: Location, *, json: bool) -> A
 
 
 def _scalar(source: Source, node: yaml.ScalarNode, where: Location) -> Any:
-    if node.style is not None:
+    if node.style:  # quoted or a block: text, whatever it looks like
         return node.value
     if node.value in _WORDS:
         return _WORDS[node.value]
     if _INTEGER.fullmatch(node.value):
         return int(node.value)
-    if node.tag != "tag:yaml.org,2002:str":
+    if node.tag != "tag:yaml.org,2002:str" or _NUMERIC.fullmatch(node.value):
         source.problem(where, f"{node.value!r} could be read in more than one way.", "Quote it: money is text.")
     return node.value
 

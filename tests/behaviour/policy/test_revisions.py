@@ -79,7 +79,9 @@ def events(db: Database) -> list[str]:
     return db.read_now(query)
 
 
-async def test_a_draft_changes_nothing_until_it_is_reviewed_and_activated(revisions: PolicyRevisions, db: Database) -> None:
+async def test_a_draft_changes_nothing_until_it_is_reviewed_and_activated(
+    revisions: PolicyRevisions, db: Database
+) -> None:
     before = revisions.policies.revision("acme")
     draft = await revisions.draft(ROOT, "Larger refunds", {"rules.yaml": LARGER}, "Customers wait")
     assert (draft.state, draft.author, draft.based_on) == ("draft", "person:root", before)

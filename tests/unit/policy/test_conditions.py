@@ -138,7 +138,13 @@ def test_a_number_that_is_no_text_compares_as_written(amount: float, limit: int)
     assert holds(f"args.amount <= {limit}", {"amount": amount}) is (Decimal(repr(amount)) <= limit)
 
 
-@given(st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(), lambda x: st.lists(x) | st.dictionaries(st.text(), x), max_leaves=8))
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+        lambda x: st.lists(x) | st.dictionaries(st.text(), x),
+        max_leaves=8,
+    )
+)
 def test_no_argument_makes_a_decision_raise(value: Any) -> None:
     made = policy(
         rule("n", "args.x <= 5 or args.x.y[0] > 3", then="allow"),
@@ -187,7 +193,12 @@ def test_attributes_of_person_agent_and_principal() -> None:
 
 def past(**changes: Any) -> RecordedCall:
     facts: dict[str, Any] = {"amount": "100.00", "customer": "C-1", "currency": "EUR"}
-    given_call = {"tool": "pay.refund", "at": NOON - timedelta(hours=2), "chain": ("person:ann", "agent:bot"), "run": "r1"}
+    given_call = {
+        "tool": "pay.refund",
+        "at": NOON - timedelta(hours=2),
+        "chain": ("person:ann", "agent:bot"),
+        "run": "r1",
+    }
     return RecordedCall(**{**given_call, "arguments": facts, **changes})
 
 
@@ -197,8 +208,16 @@ def past(**changes: Any) -> RecordedCall:
         ('total("amount", within="1d") + amount <= 200', [past()], True),
         ('total("amount", within="1d") + amount <= 199.99', [past()], False),
         ('total("amount", within="1h") + amount <= 199.99', [past()], True),
-        ('total("amount", within="today", of=["agent", "args.customer"]) == 0', [past(at=NOON - timedelta(hours=13))], True),
-        ('total("amount", within="1d", of=["args.customer"]) == 0', [past(arguments={"customer": "C-2", "amount": "1"})], True),
+        (
+            'total("amount", within="today", of=["agent", "args.customer"]) == 0',
+            [past(at=NOON - timedelta(hours=13))],
+            True,
+        ),
+        (
+            'total("amount", within="1d", of=["args.customer"]) == 0',
+            [past(arguments={"customer": "C-2", "amount": "1"})],
+            True,
+        ),
         ('total("amount", within="1d", of=["person"]) == 0', [past(chain=("person:bob", "agent:bot"))], True),
         ('count(tool="pay.*", within="1d", of=["agent"]) < 2', [past(), past(tool="pay.balance")], False),
         ('first_seen("args.customer", within="365d")', [past(arguments={"customer": "C-2"})], True),
@@ -231,7 +250,11 @@ class Broken:
 
 @pytest.mark.parametrize("answer", [0.5, True, None, "1", Decimal("NaN"), OSError("gone"), float("nan"), -1.5])
 def test_history_that_can_not_be_read_denies(answer: Any) -> None:
-    for condition in ('total("amount", within="1d") <= 500', 'count(within="1d") <= 5', 'never_after("a.b", within="1d")'):
+    for condition in (
+        'total("amount", within="1d") <= 500',
+        'count(within="1d") <= 5',
+        'never_after("a.b", within="1d")',
+    ):
         assert "could not be read" in failure(condition, history=Broken(answer))
 
 
@@ -356,7 +379,35 @@ def test_any_text_compiles_or_is_refused(text: str) -> None:
         pass
 
 
-PIECES = ["args.x", "args.y.z", "1", "'a'", "==", "<=", "and", "or", "not", "(", ")", "has(", "total('x', within='1d')", "[", "]", ",", "in", ".", "all(", "for", "i", "args.l", "__class__", "lambda:", "effect", "+", "*"]
+PIECES = [
+    "args.x",
+    "args.y.z",
+    "1",
+    "'a'",
+    "==",
+    "<=",
+    "and",
+    "or",
+    "not",
+    "(",
+    ")",
+    "has(",
+    "total('x', within='1d')",
+    "[",
+    "]",
+    ",",
+    "in",
+    ".",
+    "all(",
+    "for",
+    "i",
+    "args.l",
+    "__class__",
+    "lambda:",
+    "effect",
+    "+",
+    "*",
+]
 
 
 @given(st.lists(st.sampled_from(PIECES), max_size=14))

@@ -51,7 +51,8 @@ def test_an_unknown_link_denies_whoever_else_is_in_the_chain() -> None:
 
 def test_each_link_is_decided_and_the_strictest_answer_wins() -> None:
     both = policy(
-        rule("staff", then="ask", approval=["one-lead"]), rule("bot", who="agent:bot", then="ask", approval=["two-leads"])
+        rule("staff", then="ask", approval=["one-lead"]),
+        rule("bot", who="agent:bot", then="ask", approval=["two-leads"]),
     )
     decision = both.decide(request())
     assert decision.verdict == "ask"
@@ -116,7 +117,12 @@ def test_an_approved_ask_of_one_link_never_hides_the_denial_of_another() -> None
 LINKS = ("person:ann", "person:bob", "agent:bot", "agent:other", "person:nobody")
 RULES = st.builds(
     lambda number, who, then, low, tool: rule(
-        f"r{number}", f"args.amount >= {low}", who=who, then=then, tool=tool, approval=["one-lead"] if then == "ask" else ()
+        f"r{number}",
+        f"args.amount >= {low}",
+        who=who,
+        then=then,
+        tool=tool,
+        approval=["one-lead"] if then == "ask" else (),
     ),
     st.integers(0, 10**6),
     st.sampled_from(["staff", "lead", "agent:bot", "agent:other", "person:ann"]),
@@ -142,7 +148,9 @@ def test_a_deny_or_ask_rule_more_never_frees_anything(
         assert SEVERITY[after.verdict] >= SEVERITY[before.verdict]
 
 
-@given(st.lists(RULES, max_size=8), st.sampled_from([5, 50, 500]), st.lists(st.sampled_from(LINKS), min_size=1, max_size=4))
+@given(
+    st.lists(RULES, max_size=8), st.sampled_from([5, 50, 500]), st.lists(st.sampled_from(LINKS), min_size=1, max_size=4)
+)
 def test_authority_never_grows_along_the_chain(rules: list[str], amount: int, links: list[str]) -> None:
     whole = _decided(rules, amount, tuple(links))
     parts = [_decided(rules, amount, (link,)) for link in links]
@@ -156,7 +164,11 @@ def test_the_order_of_rules_never_matters(rules: list[str], amount: int, link: s
     one, other = _decided(rules, amount, (link,)), _decided(rules[::-1], amount, (link,))
     # Rules of one id are one rule, and which of two stays depends on the order.
     if len({text.split("\n")[0] for text in rules}) == len(rules):
-        assert (one.verdict, set(one.approval), set(one.rules)) == (other.verdict, set(other.approval), set(other.rules))
+        assert (one.verdict, set(one.approval), set(one.rules)) == (
+            other.verdict,
+            set(other.approval),
+            set(other.rules),
+        )
 
 
 def test_arguments_can_not_be_changed_after_the_question_was_put() -> None:

@@ -53,7 +53,10 @@ def test_a_good_policy_has_nothing_to_say() -> None:
         (rule("r1", "args.amount <="), "the condition of rule 'r1' is refused: it is not an expression"),
         (rule("r1", "False) or (True"), "is refused"),
         (rule("r1", "args.update({}) == 1"), "is refused"),
-        (rule("r1").replace("then: allow", "then: Deny"), "then: Input should be 'allow', 'deny' or 'ask'; found 'Deny'"),
+        (
+            rule("r1").replace("then: allow", "then: Deny"),
+            "then: Input should be 'allow', 'deny' or 'ask'; found 'Deny'",
+        ),
         (rule("r1").replace("then: allow", "then: dney"), "then: Input should be"),
         (rule("r1").replace("then: allow", "then: approve"), "then: Input should be"),
         (rule("r1").replace("effect: any", "effect: Read"), "effect: Input should be"),
@@ -133,9 +136,18 @@ def test_roles_nest_eight_deep_and_no_deeper() -> None:
         (APPROVALS.replace("quorums: [{role: lead}]", "quorums: []"), "quorums"),
         (APPROVALS.replace("deadline: 1d", "deadline: 1d\n  not_requester: yes"), "is neither true nor false"),
         (APPROVALS.replace("deadline: 1d", "deadline: 1d\n  not_requestr: true"), "unknown key"),
-        (APPROVALS.replace("deadline: 1d", "deadline: 1d\n  remind_after: 2d"), "remind_after is not before the deadline"),
-        (APPROVALS.replace("deadline: 1d", "deadline: 1d\n  escalate_to: lead"), "one of escalate_after and escalate_to"),
-        (APPROVALS.replace("deadline: 1d", "deadline: 1d\n  escalate_after: 2h\n  escalate_to: boss"), "escalates to 'boss'"),
+        (
+            APPROVALS.replace("deadline: 1d", "deadline: 1d\n  remind_after: 2d"),
+            "remind_after is not before the deadline",
+        ),
+        (
+            APPROVALS.replace("deadline: 1d", "deadline: 1d\n  escalate_to: lead"),
+            "one of escalate_after and escalate_to",
+        ),
+        (
+            APPROVALS.replace("deadline: 1d", "deadline: 1d\n  escalate_after: 2h\n  escalate_to: boss"),
+            "escalates to 'boss'",
+        ),
     ],
 )
 def test_a_mistake_in_approval_rules_is_refused(approvals: str, said: str) -> None:
