@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from chargehand.audit.views import CheckpointView, Export, FilterField, RecordDetail, RecordPage
+from chargehand.audit.views import CheckpointView, Export, FilterFieldView, RecordDetail, RecordPage
 from chargehand.cli.client import Api
 from chargehand.cli.failure import USAGE, CommandFailed
 from chargehand.cli.show import Json, clean, err, facts, json_out, out, pretty, state, table, when
@@ -57,11 +57,11 @@ def query(
 def fields(as_json: Json = False) -> None:
     """What a filter can ask for."""
     with Api() as api:
-        found = api.get(list[FilterField], "/log/fields")
+        found = api.get(list[FilterFieldView], "/log/fields")
     if as_json:
         json_out(found)
         return
-    rows = [(f"[bold]{clean(f.name)}[/]", clean(f.description), clean(", ".join(f.values))) for f in found]
+    rows = [(f"[bold]{clean(f.name)}[/]", clean(f.about), clean(", ".join(f.values))) for f in found]
     table(("Field", "Meaning", "Values"), rows, empty="None.")
 
 
@@ -92,7 +92,6 @@ def show(record: Annotated[str, typer.Argument(help="Number or id of the record.
             ("Approval", clean(one.approval)),
             ("Outcome", state(one.outcome) if one.outcome else ""),
             ("Digest", clean(one.digest)),
-            ("Leaf hash", clean(found.leaf_hash)),
         ]
     )
     if one.arguments is not None:
@@ -167,6 +166,5 @@ def checkpoint(as_json: Json = False) -> None:
     if as_json:
         json_out(found)
         return
-    out.print(found.note, markup=False)
-    for key in found.keys:
-        err.print(f"[dim]{clean(key.name)}+{key.key_id}+{clean(key.public_key)} ({key.algorithm})[/]")
+    out.print(found.checkpoint, markup=False)
+    err.print(f"[dim]Key: {clean(found.key)}. Keep it elsewhere; verify takes it as --key.[/]")

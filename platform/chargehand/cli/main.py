@@ -12,6 +12,8 @@ from chargehand.cli.failure import NOT_DONE, CommandFailed, from_error
 from chargehand.cli.show import clean, err, json_out
 from chargehand.errors import ChargehandError
 
+INTERRUPTED = 130
+
 EPILOG = """
 Exit codes: 0 done; 1 not done or denied; 2 usage or bad input; 3 unavailable, try again; 4 verification failed.
 Every command takes --json. Start with: chargehand dev, then chargehand login.
@@ -37,28 +39,32 @@ GROUPS = (
 )
 
 
-def build() -> typer.Typer:
-    """The whole command line."""
+def build(only: str = "") -> typer.Typer:
+    """The command line; with `only` just that command or group, so that the others need not be loaded."""
     app = typer.Typer(
         name="chargehand",
         help="Digital employees that a company can trust with its real systems.",
         epilog=EPILOG,
         no_args_is_help=True,
-        add_completion=True,
         pretty_exceptions_enable=False,
         rich_markup_mode="rich",
     )
+    app.callback()(lambda: None)  # one command alone would become the whole program
     for name, module, attribute in COMMANDS:
-        app.command(name)(getattr(importlib.import_module(module), attribute))
+        if only in ("", name):
+            app.command(name)(getattr(importlib.import_module(module), attribute))
     for name, module, attribute in GROUPS:
-        app.add_typer(getattr(importlib.import_module(module), attribute), name=name)
+        if only in ("", name):
+            app.add_typer(getattr(importlib.import_module(module), attribute), name=name)
     return app
 
 
 def run(arguments: Sequence[str]) -> int:
     """Run a command and return its exit code; whatever happens, a person gets a line and no traceback."""
+    known = {name for name, _, _ in (*COMMANDS, *GROUPS)}
+    only = arguments[0] if arguments and arguments[0] in known else ""
     try:
-        return build()(list(arguments), standalone_mode=True) or 0
+        return build(only)(list(arguments), standalone_mode=True) or 0
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else NOT_DONE
     except CommandFailed as failure:
@@ -67,7 +73,7 @@ def run(arguments: Sequence[str]) -> int:
         return _fail(from_error(error), arguments)
     except KeyboardInterrupt:
         err.print("\n[dim]Stopped watching. What was started goes on.[/]")
-        return 130
+        return INTERRUPTED
 
 
 def _fail(failure: CommandFailed, arguments: Sequence[str]) -> int:

@@ -77,11 +77,11 @@ def read_input(file: str, pairs: list[str]) -> dict[str, Any]:
             raise CommandFailed(
                 f"--set {pair!r} is not name=value.", code=USAGE, way_out="e.g. --set order_number=SO-1042"
             )
-        value[name] = _plain(text)
+        value[name] = plain(text)
     return value
 
 
-def _plain(text: str) -> Any:
+def plain(text: str) -> Any:
     """`true`, `false`, `null`, lists and objects are JSON; everything else, numbers too, stays text as typed."""
     if text in ("true", "false", "null") or text[:1] in ("[", "{", '"'):
         try:
@@ -246,7 +246,7 @@ def answer(
     with Api() as api:
         if task.startswith("run_"):
             task = _only_task(api, task)
-        found = api.post(PersonTaskView, f"/tasks/{task}/answer", {"value": _plain(value)})
+        found = api.post(PersonTaskView, f"/tasks/{task}/answer", {"value": plain(value)})
     if as_json:
         json_out(found)
         return
