@@ -43,7 +43,7 @@ class AgentCatalog(Mapping[str, AgentSpec]):
     def warm(self) -> None:
         """Do what costs time or reads files now, not inside a workflow: versions, schemas, compiled graphs."""
         for one in self._agents.values():
-            _ = (one.version, one.compiled, one.input_schema, one.output_schema, one.io_nodes)
+            _ = (one.version, one.compiled, one.input_schema, one.output_schema)
 
 
 def discover_agents() -> AgentCatalog:

@@ -52,7 +52,11 @@ async def execute(spec: AgentSpec, value: Mapping[str, Any], runtime: Runtime, a
 async def _stream(spec: AgentSpec, given: Any, config: Any, runtime: Runtime) -> tuple[Any, list[Interrupt]]:
     output: Any = None
     interrupts: dict[str, Interrupt] = {}
-    async for part in spec.compiled.astream(given, config, stream_mode=_MODES, subgraphs=True, version="v2"):
+    graph = spec.compiled
+    streamed = graph.astream(
+        given, config, stream_mode=_MODES, output_keys=graph.output_channels, subgraphs=True, version="v2"
+    )
+    async for part in streamed:
         namespace, kind, data = part["ns"], part["type"], part["data"]
         if kind == "values":
             if not namespace:
@@ -63,7 +67,7 @@ async def _stream(spec: AgentSpec, given: Any, config: Any, runtime: Runtime) ->
         else:
             runtime.record("custom", {"data": to_json(data)}, step=path("|".join(namespace)))
     if not interrupts:
-        waiting = (await spec.compiled.aget_state(config)).next
+        waiting = (await graph.aget_state(config)).next
         if waiting:
             question = {"question": f"Go on with {', '.join(waiting)}?", "node": waiting[0]}
             interrupts[BREAKPOINT] = Interrupt(value=question, id=BREAKPOINT)

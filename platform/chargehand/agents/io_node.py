@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-import sys
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from typing import Any, ParamSpec, TypeVar, cast
 
 from pydantic import TypeAdapter
@@ -24,7 +23,7 @@ from chargehand.errors import BadInput
 P = ParamSpec("P")
 R = TypeVar("R")
 
-_MARK = "__chargehand_io__"
+_marked: dict[str, Callable[..., Any]] = {}
 
 
 def io_node(function: Callable[P, R]) -> Callable[P, Awaitable[Any]]:
@@ -49,26 +48,13 @@ def io_node(function: Callable[P, R]) -> Callable[P, Awaitable[Any]]:
 
         return await leaf("io", [name, value], send)
 
-    setattr(node, _MARK, function)
+    _marked[name] = function
     return node
 
 
-def original(node: Any) -> Callable[..., Any] | None:
-    """The function behind a marked node, or None."""
-    return getattr(node, _MARK, None)
-
-
-def io_nodes(module: str) -> Mapping[str, Callable[..., Any]]:
-    """Marked functions of a package that is already imported, by `module:qualname`."""
-    package = module if hasattr(sys.modules.get(module), "__path__") else module.rpartition(".")[0] or module
-    found: dict[str, Callable[..., Any]] = {}
-    for name, loaded in list(sys.modules.items()):
-        if name in (package, module) or name.startswith(f"{package}."):
-            for member in list(vars(loaded).values()):
-                function = original(member)
-                if function is not None:
-                    found[f"{function.__module__}:{function.__qualname__}"] = function
-    return found
+def marked(name: str) -> Callable[..., Any] | None:
+    """The function that is marked under `module:qualname`, in a module that was imported; None if there is none."""
+    return _marked.get(name)
 
 
 async def run_io_node(function: Callable[..., Any], value: Any) -> Any:

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 from pydantic import BaseModel
 from pydantic.errors import PydanticSchemaGenerationError, PydanticUserError
 
-from chargehand.agents.io_node import io_nodes
 from chargehand.agents.version import content_version
 from chargehand.connectors.model import Tool
 
@@ -93,11 +92,6 @@ class AgentSpec:
             return self.output_type.model_json_schema()
         return _derived(self.compiled.get_output_jsonschema)
 
-    @cached_property
-    def io_nodes(self) -> Mapping[str, Any]:
-        """Functions of this agent's package that are marked to run as activities, by name."""
-        return io_nodes(self.module)
-
     def undo_for(self, tool: str) -> Undo | None:
         return next((one for one in self.undo if one.tool.name == tool), None)
 
@@ -108,6 +102,14 @@ class AgentSpec:
 def _derived(schema: Callable[[], dict[str, Any]]) -> Mapping[str, Any]:
     """A graph's own schema; any object where its state has no JSON Schema (`typing.TypedDict` before Python 3.12)."""
     try:
-        return schema()
+        return _any_of(schema())
     except (PydanticUserError, PydanticSchemaGenerationError):
         return {"type": "object"}
+
+
+def _any_of(schema: Any) -> Any:
+    """A message such as `{"role": "user", "content": "…"}` fits several of LangChain's kinds, and one is enough."""
+    if isinstance(schema, dict):
+        fields = cast("dict[str, Any]", schema)
+        return {"anyOf" if name == "oneOf" else name: _any_of(value) for name, value in fields.items()}
+    return [_any_of(one) for one in cast("list[Any]", schema)] if isinstance(schema, list) else schema

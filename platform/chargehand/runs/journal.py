@@ -33,8 +33,9 @@ class Journal:
         self._untold.append(Event(seq=self.seq, at=at, kind=kind, step=step, data=dict(data)))
 
     @property
-    def has_untold(self) -> bool:
-        return bool(self._untold)
+    def waits(self) -> bool:
+        """Whether some branch waits now."""
+        return bool(self._waiting)
 
     def take(self) -> Telling:
         """What has not been told yet; hand it back with `give_back` if telling fails."""

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, cast
+from typing import Any
 
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from chargehand.agents.io_node import run_io_node
+from chargehand.agents.io_node import marked, run_io_node
 from chargehand.runs.payloads import IoNodeIn
-from chargehand.runs.registry import find_io_node
 
 
 @activity.defn(name="io_node")
 async def io_node(given: IoNodeIn) -> Any:
     """Run a marked function. It may be repeated when it fails or its worker dies."""
-    function = find_io_node(given.node)
+    function = marked(given.node)
     if function is None:
         raise ApplicationError(
             f"{given.node} is not marked with @io_node in this version of the agent.",
             type="NotFound",
             non_retryable=True,
         )
-    return await run_io_node(cast("Callable[..., Any]", function), given.value)
+    return await run_io_node(function, given.value)

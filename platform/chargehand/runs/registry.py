@@ -21,11 +21,3 @@ def agent_of_worker(name: str) -> AgentSpec:
     if _catalog is None:
         raise NotFound("This worker has no agents.", way_out="Call chargehand.runs.registry.register first.")
     return _catalog.find(name)
-
-
-def find_io_node(name: str) -> object | None:
-    """The function of a marked node of any agent of this worker."""
-    for spec in (_catalog or {}).values():
-        if name in spec.io_nodes:
-            return spec.io_nodes[name]
-    return None

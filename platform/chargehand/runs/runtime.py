@@ -272,6 +272,8 @@ class TemporalRuntime:
                 "expire_task", lambda telling: Reminder(kind="expire", id=task, telling=telling), PersonTaskOut
             )
         self.journal.add(f"person.{reply.state}", {"task": task, "by": reply.by, "answer": reply.answer}, step=step)
+        if self.journal.waits:  # another branch goes on waiting: nothing else would tell that this one does not
+            await self._tell()
         return reply.model_dump()
 
     async def interrupted(self, value: Any, schema: Mapping[str, Any] | None) -> Any:

@@ -53,9 +53,7 @@ async def serve(given: Settings, catalog: AgentCatalog | None = None) -> None:
     connectors = load_connectors(given.policies)
     policy = PolicyService.from_folder(given.policies, known_tools(connectors, agents.values()))
     pins = PinBook(given.policies)
-    pool = ConnectorPool(
-        connectors, pins, environment=os.environ, quarantine=DurableQuarantine(db, given.tenant)
-    )
+    pool = ConnectorPool(connectors, pins, environment=os.environ, quarantine=DurableQuarantine(db, given.tenant))
     try:
         log.initialise(db)
         client = await connect(given)
