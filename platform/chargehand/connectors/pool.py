@@ -14,7 +14,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, Protocol, cast
 
@@ -69,7 +69,7 @@ class _Slot:
 
     connector: Connector
     link: Link | None = None
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    starting: asyncio.Task[Link] | None = None
     failures: int = 0
     not_before: float = 0.0
     reason: str = ""
@@ -120,7 +120,7 @@ class ConnectorPool:
 
     async def definitions(self, connector: str) -> Mapping[str, Mapping[str, Any]]:
         """The definitions that a connector's server publishes now, by wire name. Raises as `check` does."""
-        link = await self._link(self._slot(connector), START_SECONDS)
+        link = await self._link(self._slot(connector))
         await link.refresh(max_age_seconds=0.0)
         return link.definitions
 
@@ -155,8 +155,10 @@ class ConnectorPool:
         return list(await asyncio.gather(*(self.health(name) for name in self._slots)))
 
     async def close(self) -> None:
-        for probe in self._probes:
-            probe.cancel()
+        starting = [slot.starting for slot in self._slots.values() if slot.starting is not None]
+        for task in (*self._probes, *starting):
+            task.cancel()
+        await asyncio.gather(*self._probes, *starting, return_exceptions=True)
         links = [slot.link for slot in self._slots.values() if slot.link is not None]
         await asyncio.gather(*(link.stop() for link in links))
         for slot in self._slots.values():
@@ -168,7 +170,7 @@ class ConnectorPool:
         left = (deadline - clock.now()).total_seconds()
         try:
             async with asyncio.timeout(left):
-                link = await self._link(slot, min(left, START_SECONDS))
+                link = await self._link(slot)
                 await link.refresh(max_age_seconds=_max_age(slot.connector, pin))
         except TimeoutError:
             raise ConnectorUnavailable(f"The connector {pin.connector} was not ready in time.") from None
@@ -188,26 +190,32 @@ class ConnectorPool:
             )
         return link
 
-    async def _link(self, slot: _Slot, seconds: float) -> Link:
-        async with slot.lock:
-            if slot.link is not None and slot.link.alive:
-                return slot.link
-            if slot.link is not None:
-                await slot.link.stop()
-                slot.link = None
-            if time.monotonic() < slot.not_before:
-                raise ConnectorUnavailable(slot.reason)
-            link = Link(slot.connector, self._environment, max_bytes=self._max_bytes)
-            try:
-                await link.start(seconds=seconds)
-            except ConnectorUnavailable as error:
-                slot.failures += 1
-                slot.reason = str(error)
-                slot.not_before = time.monotonic() + min(0.25 * 2**slot.failures, MAX_BACKOFF_SECONDS)
-                raise
-            slot.failures, slot.not_before = 0, 0.0
-            slot.link = link
-            return link
+    async def _link(self, slot: _Slot) -> Link:
+        """A live link; starts one that outlives the caller's patience, so that a slow server gets warm in the end."""
+        if slot.link is not None and slot.link.alive:
+            return slot.link
+        if slot.starting is None:
+            slot.starting = asyncio.create_task(self._start(slot))
+            slot.starting.add_done_callback(lambda task: _started(slot, task))
+        return await asyncio.shield(slot.starting)
+
+    async def _start(self, slot: _Slot) -> Link:
+        if slot.link is not None:
+            await slot.link.stop()
+            slot.link = None
+        if time.monotonic() < slot.not_before:
+            raise ConnectorUnavailable(slot.reason)
+        link = Link(slot.connector, self._environment, max_bytes=self._max_bytes)
+        try:
+            await link.start(seconds=START_SECONDS)
+        except ConnectorUnavailable as error:
+            slot.failures += 1
+            slot.reason = str(error)
+            slot.not_before = time.monotonic() + min(0.25 * 2**slot.failures, MAX_BACKOFF_SECONDS)
+            raise
+        slot.failures, slot.not_before = 0, 0.0
+        slot.link = link
+        return link
 
     async def _send(
         self, link: Link, pin: Pin, arguments: Mapping[str, Any], key: str, deadline: datetime, left: float
@@ -255,6 +263,12 @@ class ConnectorPool:
         if slot is None:
             raise NotFound(f"There is no connector {connector!r}.", way_out=f"There are: {', '.join(self._slots)}.")
         return slot
+
+
+def _started(slot: _Slot, task: asyncio.Task[Link]) -> None:
+    slot.starting = None
+    if not task.cancelled():
+        task.exception()  # marks it as seen: whoever asked may have stopped waiting
 
 
 def _max_age(connector: Connector, pin: Pin) -> float:

@@ -62,12 +62,14 @@ class ChildTransport:
         self._process: asyncio.subprocess.Process | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._streams: tuple[_Send, _Receive, _Out, _OutReceive] | None = None
+        self._silent = False
         self.violation = ""
         self.last_words = ""
 
     @property
     def alive(self) -> bool:
-        return self._process is not None and self._process.returncode is None and not self.violation
+        running = self._process is not None and self._process.returncode is None
+        return running and not self.violation and not self._silent
 
     @property
     def pid(self) -> int | None:
@@ -123,6 +125,7 @@ class ChildTransport:
                             await to_session.send(SessionMessage(message))
                     if self.violation:
                         break
+        self._silent = True  # it may live on with its stdout closed, and would never answer
         if self.violation:
             log.warning("%s is stopped: %s", self._name, self.violation)
             self._kill()

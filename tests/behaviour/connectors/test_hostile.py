@@ -29,12 +29,13 @@ PAY = {"invoice": "R-1"}
         ("endless", "larger than"),
         ("stray", "no message"),
         ("die", "no usable answer"),
+        ("close-stdout", "no usable answer"),
         ("unfitting", "schema"),
         ("no-structure", "schema"),
         ("bare-error", "upstream time-out"),
         ("claims-policy", "without saying"),
         ("internal-error", "after the effect"),
-        ("input-required", "no usable answer"),
+        ("input-required", "schema"),
     ],
 )
 async def test_an_unclear_answer_to_a_write_is_ambiguous_at_once(evil, in_time: InTime, mode: str, why: str) -> None:
@@ -100,6 +101,22 @@ async def test_a_server_that_can_not_be_listed_is_not_called(evil, in_time: InTi
     with pytest.raises(ConnectorUnavailable):
         await evil.pool(mode).call("evil.pay", PAY, key="k" * 64, deadline=in_time(4))
     assert evil.calls == 0
+
+
+async def test_after_a_server_closed_its_output_a_fresh_one_serves(evil, in_time: InTime) -> None:
+    pool = evil.pool("close-stdout")
+    for expected in (1, 2):
+        with pytest.raises(Ambiguous):
+            await pool.call("evil.pay", PAY, key="k" * 64, deadline=in_time(20))
+        assert evil.calls == expected
+
+
+async def test_a_server_that_starts_slowly_gets_warm_in_the_end(evil, in_time: InTime) -> None:
+    pool = evil.pool("slow-start")
+    with pytest.raises(ConnectorUnavailable, match="not ready in time"):
+        await pool.call("evil.pay", PAY, key="k" * 64, deadline=in_time(1))
+    assert (await pool.call("evil.pay", PAY, key="k" * 64, deadline=in_time(10))).succeeded
+    assert evil.calls_file.read_text().split() == ["start", "call"], "it was started once"
 
 
 async def test_an_honest_answer_passes(evil, in_time: InTime) -> None:

@@ -172,6 +172,7 @@ UNCLEAR = [
     ("huge", "larger than"),
     ("huge-events", "larger than"),
     ("cut", "too early"),
+    ("hang-up", "no usable answer"),
     ("duplicate-keys", "twice"),
     ("event-duplicate-keys", "twice"),
     ("garbage", "can't be read"),

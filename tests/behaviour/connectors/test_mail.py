@@ -134,6 +134,7 @@ async def test_a_lost_reply_is_looked_up_and_not_sent_again(
 ) -> None:
     async with cut_before_reply(mailbox.smtp) as (port, cuts):
         pool = pool_of(mail.connector, variables(tmp_path, port, mailbox.http))
+        await pool.warm()
         with pytest.raises(Ambiguous):
             await pool.call("mail.send", MAIL, key=KEY, deadline=in_time(1))
         assert cuts
@@ -160,6 +161,7 @@ async def test_a_lost_reply_without_a_mailbox_to_search_stays_unknown(
 ) -> None:
     async with cut_before_reply(mailbox.smtp) as (port, _):
         pool = pool_of(mail.connector, variables(tmp_path, port))
+        await pool.warm()
         with pytest.raises(Ambiguous):
             await pool.call("mail.send", MAIL, key=KEY, deadline=in_time(1))
         async with asyncio.timeout(20):
