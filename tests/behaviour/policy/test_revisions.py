@@ -1,4 +1,4 @@
-"""A policy is changed by two people, in the open: drafts, review, activation, roll back, and what other processes see."""
+"""A policy is changed by two people: drafts, review, activation, roll back, and what other processes see of it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fixtures.policy import MODEL, files, policy, request, rule
 from sqlalchemy import text, update
 
 from chargehand.audit import log
@@ -22,6 +21,7 @@ from chargehand.policy.revisions import PolicyRevisions
 from chargehand.policy.service import PolicyService
 from chargehand.policy.snapshot import Snapshot
 from chargehand.policy.watcher import PolicyWatcher
+from fixtures.policy import MODEL, files, policy, request, rule
 
 SMALL = rule("small", "args.amount <= 100", effect="irreversible")
 LARGER = rule("small", "args.amount <= 1000", effect="irreversible")
@@ -238,7 +238,7 @@ async def test_another_process_follows(revisions: PolicyRevisions, db: Database)
     await revisions.activate(FAY, draft.id, draft.content_hash)
     task = asyncio.create_task(watcher.run())
     async with asyncio.timeout(10):
-        while verdict(elsewhere) != "allow":
+        while verdict(elsewhere) != "allow":  # noqa: ASYNC110  # another thread's work, polled as its readers would
             await asyncio.sleep(0.01)
     task.cancel()
     assert elsewhere.authors_of("acme", draft.revision) == ("person:root",)

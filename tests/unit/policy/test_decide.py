@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from fixtures.policy import policy, request, rule, unlinted
 from hypothesis import given
 from hypothesis import strategies as st
 
 from chargehand.policy.model import Decision
 from chargehand.policy.snapshot import Snapshot
+from fixtures.policy import policy, request, rule, unlinted
 
 SEVERITY = {"allow": 0, "ask": 1, "deny": 2}
 

@@ -9,6 +9,7 @@ import random
 from collections import Counter
 
 import pytest
+
 from fixtures.policy_oracle import Oracle, random_policy, random_request
 
 

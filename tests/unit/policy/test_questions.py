@@ -7,17 +7,17 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from fixtures.policy import MODEL, NOON, files, policy, request, rule
 from hypothesis import given
 from hypothesis import strategies as st
 
 from chargehand.policy.cases import check
-from chargehand.policy.compiling import compile_policy
 from chargehand.policy.compare import PastDecision, backtest, diff, simulate
+from chargehand.policy.compiling import compile_policy
 from chargehand.policy.explain import explain
 from chargehand.policy.separation import matrix
 from chargehand.policy.who_can import who_can
 from chargehand.policy.words import rules_in_words
+from fixtures.policy import MODEL, NOON, files, policy, request, rule
 
 SMALL = rule("small", "args.amount <= 500")
 MEDIUM = rule("medium", "args.amount > 500 and args.amount <= 5000", then="ask", approval=["one-lead"])
@@ -29,11 +29,12 @@ def with_cases(text: str) -> Any:
 
 
 def test_a_case_that_fails_says_what_was_expected_and_what_was_decided() -> None:
-    text = """
-- {case: Wrong verdict, zh: 错, chain: [person:ann], tool: pay.refund, effect: write, arguments: {amount: "600"}, expect: allow}
-- {case: Wrong rule, zh: 错, chain: [person:ann], tool: pay.refund, effect: write, arguments: {amount: 5}, expect: allow, rules: [medium]}
-- {case: Right, zh: 对, chain: [person:ann], tool: pay.refund, effect: write, arguments: {amount: "5"}, expect: allow}
-"""
+    asked = "zh: 例, chain: [person:ann], tool: pay.refund, effect: write"
+    text = (
+        f"\n- {{case: Wrong verdict, {asked}, arguments: {{amount: '600'}}, expect: allow}}"
+        f"\n- {{case: Wrong rule, {asked}, arguments: {{amount: 5}}, expect: allow, rules: [medium]}}"
+        f"\n- {{case: Right, {asked}, arguments: {{amount: '5'}}, expect: allow}}\n"
+    )
     wrong, other, right = check(with_cases(text))
     assert wrong.failed == ("expected allow, got ask: medium in words.",)
     assert wrong.place == "cases/some.yaml:2"
