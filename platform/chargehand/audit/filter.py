@@ -21,6 +21,7 @@ from chargehand.audit.fields import BY_NAME, FIELDS, PATHS, FilterField, value_o
 from chargehand.errors import BadInput
 
 MAX_FILTER_LENGTH = 2_000
+MAX_DEPTH = 30
 
 Operator = Literal["=", "<", "<=", ">", ">=", "~"]
 
@@ -131,19 +132,28 @@ def parse(text: str, *, at: datetime | None = None, zone: tzinfo = UTC) -> Node 
     """
     if len(text) > MAX_FILTER_LENGTH:
         raise _bad(text, 1, f"A filter has at most {MAX_FILTER_LENGTH} characters.", "Split it up.")
+    if _depth(text) > MAX_DEPTH:
+        raise _bad(text, 1, "Too deep.", "Simplify the filter: it nests too far.")
     try:
         tree = _PARSER.parse(text)
         return cast("Node | None", _Builder(text, at or clock.now(), zone).transform(tree))
     except VisitError as error:
         raise error.orig_exc from None
-    except RecursionError:
-        raise _bad(text, 1, "Too many parentheses.", "Simplify the filter.") from None
     except UnexpectedEOF:
         raise _bad(
             text, len(text) + 1, "The filter ends too early.", "Give a value, or close the parenthesis."
         ) from None
     except UnexpectedInput as error:
         raise _unreadable(text, error) from None
+
+
+def _depth(text: str) -> int:
+    """How far parentheses and negations nest, at most."""
+    deepest = depth = 0
+    for sign in re.finditer(r"[()]|\bnot\b|!|非|(?<!\w)-", text, re.IGNORECASE):
+        depth += -1 if sign[0] == ")" else 1 if sign[0] == "(" else 0
+        deepest = max(deepest, depth)
+    return max(deepest, len(re.findall(r"(?:(?:\bnot\b|!|非|-)\s*){30,}", text, re.IGNORECASE)) * (MAX_DEPTH + 1))
 
 
 def _unreadable(text: str, error: UnexpectedInput) -> BadInput:

@@ -42,6 +42,9 @@ _log = logging.getLogger("chargehand.audit")
 BATCH = 4_096
 """Leaves read at once."""
 
+PROJECTED_AT_ONCE = 2_048
+"""Records made queryable a tick and tenant; a query does the rest itself."""
+
 
 class Tampered(Exception):
     """The log contradicts what was signed before. The message is for the operator."""
@@ -96,7 +99,8 @@ class Integrator:
         for found in tenants:
             if not found.halted:
                 self._integrate(name, found)
-            projection.project(self._db, found.tenant)
+        for found in tenants:  # only once all are signed: queries may lag under load, signatures must not
+            projection.project(self._db, found.tenant, limit=PROJECTED_AT_ONCE)
         return True
 
     def close(self) -> None:

@@ -91,9 +91,10 @@ def _flush(connection: Connection, entries: list[Entry]) -> None:
     try:
         for tenant in sorted(by_tenant):  # one order everywhere, so that two processes never wait for each other
             _insert(connection, tenant, by_tenant[tenant])
-    except DBAPIError as error:
+    except (DBAPIError, connection.dialect.loaded_dbapi.Error) as error:  # the driver's own: it is used directly
         raise AuditUnavailable(
-            f"The action log could not be written: {error.orig}.", way_out="Nothing was called; try again."
+            f"The action log could not be written: {getattr(error, 'orig', error)}.",
+            way_out="Nothing was called; try again.",
         ) from error
 
 

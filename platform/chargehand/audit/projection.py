@@ -16,6 +16,7 @@ from chargehand import clock
 from chargehand.audit.store import HeadRow, LeafRow, ProjectedRow, RecordRow, RollupRow, table
 from chargehand.audit.words import of_record
 from chargehand.database import Database, Transaction
+from chargehand.errors import DatabaseUnavailable
 
 CHUNK = 256
 """Leaves a transaction: small, because other writers wait behind it."""
@@ -42,17 +43,19 @@ _PLAIN = [
 ]
 
 
-def project(db: Database, tenant: str, *, limit: int = 1_000_000) -> int:
-    """Bring a tenant's rows up to its log, at most `limit` records; returns how many are still to do."""
-    done = 0
-    while True:
-        start, size, chunk = db.read_now(lambda connection: _pending(connection, tenant))
-        if not chunk or done >= limit:
-            return size - start
+def project(db: Database, tenant: str, *, limit: int | None = None) -> int:
+    """Bring a tenant's rows up to where its log is now, or `limit` records further; returns how many are to do then.
+
+    What is appended meanwhile is left for the next call, so that a busy log does not hold the caller for ever.
+    """
+    start, target, chunk = db.read_now(lambda connection: _pending(connection, tenant))
+    first = start
+    while chunk and start < target and (limit is None or start - first < limit):
         rows = [_row(tenant, start + n, leaf) for n, leaf in enumerate(chunk) if leaf is not None]
         end = start + len(chunk)
         db.write_now(lambda tx, start=start, end=end, rows=rows: _write(tx, tenant, start, end, rows))
-        done += len(chunk)
+        start, _, chunk = db.read_now(lambda connection: _pending(connection, tenant))
+    return max(target - start, 0)
 
 
 def lag(connection: Connection, tenant: str) -> int:
@@ -150,8 +153,11 @@ def _write(tx: Transaction, tenant: str, start: int, end: int, rows: list[tuple[
     )
     if moved.rowcount != 1:  # another process has done these
         return
-    _insert(connection, rows)
-    _roll_up(connection, tenant, rows)
+    try:
+        _insert(connection, rows)
+        _roll_up(connection, tenant, rows)
+    except connection.dialect.loaded_dbapi.Error as error:  # the driver's own: it is used directly
+        raise DatabaseUnavailable(f"The action log could not be made queryable: {error}.") from error
 
 
 def _insert(connection: Connection, rows: list[tuple[Any, ...]]) -> None:

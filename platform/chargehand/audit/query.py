@@ -186,9 +186,9 @@ class _Sql:
             return _compare(found, operator, value)
         if self._sqlite:
             numeric: ColumnElement[Any] = cast(found, Numeric(asdecimal=False))
-            looks_numeric: Clause = and_(found.op("GLOB")("[-0-9]*"), not_(found.op("GLOB")("*[^-0-9.eE+]*")))
+            looks_numeric: Clause = and_(found.bool_op("GLOB")("[-0-9]*"), found.bool_op("NOT GLOB")("*[^-0-9.eE+]*"))
             return and_(looks_numeric, _compare(numeric, operator, float(number)))
-        plain: Clause = found.op("~")(r"^-?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?$")
+        plain: Clause = found.bool_op("~")(r"^-?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?$")
         return case((plain, _compare(cast(found, Numeric), operator, number)), else_=false())
 
     def _path_equal(self, field: str, value: str) -> Clause:
@@ -226,7 +226,7 @@ class _Sql:
         matches = self._connection.execute(probe, {"match": match, "most": COMMON}).scalar_one()
         if matches < COMMON:
             hits = select(literal_column("rowid", Integer())).select_from(text("audit_words"))
-            return _R.n.in_(hits.where(literal_column("audit_words", String()).op("MATCH")(match)))
+            return _R.n.in_(hits.where(literal_column("audit_words", String()).bool_op("MATCH")(match)))
         padded = " " + _R.words + " "
         return and_(
             true(),
@@ -239,7 +239,7 @@ class _Sql:
     def _tsvector(self, found: list[str], star: bool) -> Clause:
         query = " & ".join("'" + word.replace("'", "''") + "'" for word in found) + (":*" if star else "")
         vector = func.array_to_tsvector(func.string_to_array(_R.words, literal_column("' '")))
-        return vector.op("@@")(cast(literal(query), TSQUERY))
+        return vector.bool_op("@@")(cast(literal(query), TSQUERY))
 
 
 def _is_path(field: str) -> bool:

@@ -48,7 +48,7 @@ def _of(content: dict[str, Any]) -> Iterator[str]:
 
 
 _SKIPPED = frozenset(
-    {"schema_version", "tenant", "at", "digest", "result_digest", "pin", "policy_revision", "trace_id"}
+    {"schema_version", "tenant", "at", "call_key", "digest", "result_digest", "pin", "policy_revision", "trace_id"}
 )
 
 
