@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any, cast
 
@@ -58,7 +58,14 @@ def check(value: Any, schema: Mapping[str, Any], *, field: str) -> None:
         first = problems[0]
         path = ".".join((field, *(str(part) for part in first.instance_path)))
         given = first.instance if not isinstance(first.instance, Mapping) else None
-        raise BadInput(first.message, field=path, value=given)
+        raise BadInput(first.message, field=path, value=given, way_out=_advice(schema, first.instance_path))
+
+
+def _advice(schema: Mapping[str, Any], path: Sequence[str | int]) -> str:
+    """What the author says of the field, which tells more than the rule that it broke."""
+    properties: Mapping[str, Any] = schema.get("properties", {})
+    described: Mapping[str, Any] = properties.get(str(path[0]), {}) if path else {}
+    return str(described.get("description") or "")
 
 
 def problems(value: Any, schema: Mapping[str, Any]) -> list[tuple[str, str]]:

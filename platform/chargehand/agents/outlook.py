@@ -31,6 +31,11 @@ class Outlook:
         links = (who.principal.id, spec.principal)
         return policy is not None and "allow" in _possible(policy, links, f"agent.{spec.name}", "write")[0]
 
+    def may_use(self, who: SignedIn, tool: str, effect: Effect) -> bool:
+        """Whether this person, acting alone, could use the tool with some arguments, asked about or not."""
+        policy = self._policy_of(who.principal.tenant)
+        return policy is not None and _possible(policy, (who.principal.id,), tool, effect)[0] != {"deny"}
+
     def tools(self, who: SignedIn, spec: AgentSpec) -> list[AgentTool]:
         """The agent's tools, as it would use them for this person."""
         return [self._tool(who, spec, tool) for tool in spec.tools]

@@ -7,6 +7,7 @@ from typing import Any
 
 from fastapi import APIRouter, FastAPI
 from starlette.middleware.gzip import GZipMiddleware
+from starlette.routing import Route
 
 from chargehand.agents.routes import router as agents
 from chargehand.api import console, openapi, problems
@@ -14,6 +15,7 @@ from chargehand.api.gate import Gate
 from chargehand.api.headers import SecurityHeaders
 from chargehand.api.health import router as health
 from chargehand.api.live import router as live
+from chargehand.api.mcp import Endpoint
 from chargehand.api.people import router as people
 from chargehand.api.usage import router as usage
 from chargehand.approvals.routes import router as approvals
@@ -50,6 +52,9 @@ def create_app() -> FastAPI:
     for router in ROUTERS:
         api.include_router(router)
     app.include_router(api)
+    endpoint = Endpoint(app)
+    app.state.mcp = endpoint
+    app.router.routes.append(Route("/mcp", endpoint, include_in_schema=False))
     app.include_router(console.router)
     problems.install(app)
     for middleware in (Gate, problems.Problems, GZipMiddleware, SecurityHeaders):  # from the inside out

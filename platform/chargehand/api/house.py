@@ -93,6 +93,7 @@ async def open_house(
             asyncio.create_task(watcher.run()),
             asyncio.create_task(Integrator(db, given.state_dir).run(stopping)),
         ]
+        await stack.enter_async_context(app.state.mcp.running())
         try:
             yield
         finally:

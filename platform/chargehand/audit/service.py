@@ -215,7 +215,7 @@ class AuditService:
             lambda tx: append(tx, _export_record(tenant, who, {"act": "export", "as": "evidence", "filter": filter}))
         )
         first, last, selection = await self._read(tenant, lambda c: _matches(c, tenant, node, whole))
-        retired = await self._db.read(lambda c: retirements(c, tenant, table(RecordRow).c))
+        retired = await self._db.read(lambda c: retirements(c, tenant, table(RecordRow)))
         return await asyncio.to_thread(
             lambda: prover.write(
                 target,

@@ -45,8 +45,9 @@ def code_of(status: int) -> int:
 def from_problem(document: Mapping[str, Any], status: int) -> CommandFailed:
     """From a problem document (RFC 9457) of the API."""
     errors = document.get("errors") or ()
-    lines = [f"{error['field']}: {error['detail']}" for error in errors if error.get("field")]
-    detail = "; ".join(lines) or str(document.get("detail") or document.get("title") or f"HTTP {status}")
+    detail = str(document.get("detail") or document.get("title") or f"HTTP {status}")
+    if len(errors) > 1:
+        detail = "; ".join(f"{error['field']}: {error['detail']}" for error in errors)
     way_out = str(document.get("way_out") or "")
     if way_out and detail.endswith(way_out):
         detail = detail.removesuffix(way_out).strip()

@@ -116,7 +116,7 @@ def who_can(tool: ToolName, args: Pairs = None, as_json: Json = False) -> None:
             clean(", ".join(one.roles)),
             state(one.verdict),
             clean(", ".join(one.approval)),
-            clean("; ".join(one.depends)),
+            f"{len(one.depends)} conditions" if one.depends else "",
         )
         for one in found
     ]

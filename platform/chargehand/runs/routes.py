@@ -3,25 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from datetime import datetime
+from dataclasses import asdict
+from datetime import datetime, timedelta
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Header, Query, Request
 from fastapi.responses import StreamingResponse
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
+from chargehand import clock
 from chargehand.agents.forms import check
 from chargehand.approvals.service import ApprovalService
+from chargehand.database import Database
 from chargehand.errors import BadInput, Forbidden, NotFound
 from chargehand.identity.model import SignedIn
-from chargehand.identity.routes import Caller, able
+from chargehand.identity.routes import Caller, able, may
 from chargehand.identity.service import Identity
 from chargehand.runs import show
+from chargehand.runs.figures import figures, versions
 from chargehand.runs.model import PersonTask, RunDetail
 from chargehand.runs.service import RunService
 from chargehand.runs.story import Story
 from chargehand.runs.views import (
+    AgentFigures,
+    AgentVersion,
     Answer,
+    Money,
     PersonTaskView,
     RowProblem,
     RowsChecked,
@@ -37,6 +44,7 @@ from chargehand.runs.views import (
 )
 
 router = APIRouter(tags=["runs"])
+Fleet = Annotated[SignedIn, may("read_runs")]
 PING_SECONDS = 15
 BATCH = 500
 
@@ -231,6 +239,34 @@ async def retry_run(run: str, request: Request, who: Caller) -> Run:
     """Start a failed or stopped run again from its input, as a new run on my behalf."""
     await _visible(request, who, run)
     return await _show(request, who, await _runs(request).retry(who, run))
+
+
+@router.get("/agents/{agent}/figures", operation_id="getAgentFigures", tags=["agents"])
+async def agent_figures(
+    agent: str, request: Request, who: Fleet, days: Annotated[int, Query(ge=1, le=366)] = 30
+) -> AgentFigures:
+    """Runs, success, approvals asked, spend of the last days."""
+    _runs(request).agents.find(agent)
+    db: Database = request.app.state.db
+    since = clock.now() - timedelta(days=days)
+    found = await db.read(lambda connection: figures(connection, who.principal.tenant, agent, since))
+    return AgentFigures.model_validate(
+        {
+            "agent": agent,
+            "days": days,
+            **asdict(found),
+            "cost": [Money(amount=str(amount), currency=currency) for currency, amount in found.cost.items()],
+        }
+    )
+
+
+@router.get("/agents/{agent}/versions", operation_id="listAgentVersions", tags=["agents"])
+async def agent_versions(agent: str, request: Request, who: Fleet) -> list[AgentVersion]:
+    """Versions that have run, newest first."""
+    spec = _runs(request).agents.find(agent)
+    db: Database = request.app.state.db
+    found = await db.read(lambda connection: versions(connection, who.principal.tenant, agent))
+    return [AgentVersion(**asdict(one), current=one.version == spec.version) for one in found]
 
 
 @router.get("/tasks", operation_id="listTasks")

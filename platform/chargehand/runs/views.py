@@ -184,42 +184,18 @@ class PersonTaskView(BaseModel):
     i_may_answer: bool
 
 
-class NewSchedule(Request):
-    agent: str
-    input: dict[str, Any]
-    title: str = Field("", max_length=200)
-    at: datetime | None = Field(None, description="Once, at this time")
-    cron: str = Field("", description="Or again and again: five fields", examples=["0 8 * * 1"])
-    time_zone: str = Field("UTC", examples=["Asia/Shanghai"])
-
-
-class Schedule(BaseModel):
-    id: str
-    agent: str
-    title: str
-    input: dict[str, Any]
-    at: datetime | None
-    cron: str
-    time_zone: str
-    in_words: str
-    principal: str
-    next_at: datetime | None
-    last_runs: list[str]
-    paused: bool
-
-
 class AgentFigures(BaseModel):
     """How an agent did over the last days."""
 
     agent: str
     days: int
     runs: int
-    succeeded: int
-    failed: int
-    waiting: int
+    by_state: dict[RunState, int]
+    median_seconds: float | None = Field(description="Of runs that succeeded, waiting for people included")
     approvals_asked: int
-    median_seconds: float | None
-    cost: Money | None
+    tool_calls: int
+    cost: list[Money] = Field(description="Of model calls whose price is known, one for each currency")
+    unpriced: int = Field(description="Model calls whose price is not known")
     last_run_at: datetime | None
 
 
@@ -229,3 +205,4 @@ class AgentVersion(BaseModel):
     last_run_at: datetime
     runs: int
     open_runs: int
+    current: bool
