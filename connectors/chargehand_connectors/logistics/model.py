@@ -17,7 +17,9 @@ TrackingNumber = Annotated[
     StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"),
     Field(description="The carrier's number, e.g. DC-1042-1"),
 ]
-Status = Literal["announced", "in transit", "out for delivery", "delivered", "exception", "returned", "unknown"]
+Status = Literal[
+    "not handed over", "announced", "in transit", "out for delivery", "delivered", "exception", "returned", "unknown"
+]
 """`exception`: the carrier reports damage, loss or a failed delivery; the last event says which."""
 
 
@@ -44,18 +46,23 @@ class Tracking(Result):
 
 
 class Shipment(Result):
-    """One parcel of an order. `status` is `unknown` while the goods were not handed to a carrier."""
+    """One delivery of an order.
 
-    tracking_number: str
-    carrier: str
+    `delivery` is its number in the ERP, empty where only the carrier is asked. `tracking_number` is empty and `status`
+    is `not handed over` until a carrier has the goods; `unknown` says that the carrier does not know the number.
+    """
+
     order: str
+    delivery: str = ""
+    tracking_number: str = ""
+    carrier: str = ""
     status: Status
     handed_over_at: AwareDatetime | None = None
     delivered_at: AwareDatetime | None = None
 
 
 class OrderShipments(Result):
-    """All parcels of one order, oldest first; none is an answer too: nothing was handed over yet."""
+    """All deliveries of one order, oldest first; none is an answer too."""
 
     order: str
     shipments: tuple[Shipment, ...]

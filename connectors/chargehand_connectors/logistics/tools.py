@@ -15,7 +15,7 @@ async def track_shipment(tracking_number: TrackingNumber) -> Tracking:
     ...
 
 
-@tool(effect="read", delivery="safe", says="List the parcels of order {order}", says_zh="列出订单 {order} 的包裹")
+@tool(effect="read", delivery="safe", says="List the shipments of order {order}", says_zh="列出订单 {order} 的发货")
 async def shipments_for_order(order: OrderNumber) -> OrderShipments:
-    """List the parcels that carriers hold under an order's number, with their status."""
+    """List an order's deliveries, each with its tracking number and where the carrier says the goods are."""
     ...

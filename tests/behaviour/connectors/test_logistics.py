@@ -51,7 +51,7 @@ async def test_a_damaged_parcel_is_found_by_its_order(pool: ConnectorPool, in_ti
     assert [event.at for event in tracking.events] == sorted(event.at for event in tracking.events)
 
 
-async def test_an_order_without_parcels_has_none(pool: ConnectorPool, in_time: InTime) -> None:
+async def test_an_order_without_shipments_has_none(pool: ConnectorPool, in_time: InTime) -> None:
     result = await pool.call("logistics.shipments_for_order", {"order": "SO-1"}, key=KEY, deadline=in_time())
     assert result.value == {"order": "SO-1", "shipments": []}
 

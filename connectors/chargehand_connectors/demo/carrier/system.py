@@ -8,6 +8,7 @@ from pathlib import Path
 
 from chargehand.discovery import DemoSystem, Progress
 from chargehand.settings import Settings
+from chargehand_connectors.demo.tryton.system import demo_system as tryton
 
 
 def _token_file(settings: Settings) -> Path:
@@ -31,9 +32,13 @@ def _environment(settings: Settings) -> Mapping[str, str]:
 
 
 def _serves(settings: Settings) -> Mapping[str, str]:
+    # The demo ERP has one user, so the logistics connector gets its key; a real one would get a reader's.
+    erp = tryton.serves(settings) if tryton.serves else {}
     return {
         "CHARGEHAND_CARRIER_URL": f"http://127.0.0.1:{settings.carrier_port}",
         "CHARGEHAND_CARRIER_TOKEN": _token_file(settings).read_text(encoding="ascii"),
+        "CHARGEHAND_LOGISTICS_ERP_URL": erp["CHARGEHAND_ERP_URL"],
+        "CHARGEHAND_LOGISTICS_ERP_KEY": erp["CHARGEHAND_ERP_KEY"],
     }
 
 
