@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, Row, Table, insert, or_, select, update
+from sqlalchemy import Connection, Index, Row, Table, insert, or_, select, update
 from sqlmodel import Field, SQLModel
 
 from chargehand import clock
@@ -18,6 +18,10 @@ class ApprovalRow(SQLModel, table=True):
     """A request. Times are RFC 3339 text in UTC, which sorts as time does; lists and objects are JSON text."""
 
     __tablename__: Any = "approval_request"
+    __table_args__ = (
+        Index("approval_request_by_counterparty", "tenant", "counterparty", "tool", "created_at"),
+        Index("approval_request_by_state", "tenant", "state", "created_at"),
+    )
 
     tenant: str = Field(primary_key=True)
     id: str = Field(primary_key=True)
@@ -38,14 +42,14 @@ class ApprovalRow(SQLModel, table=True):
     detail: str
     risk: float = 0.0
     batch: str = ""
-    created_at: str = Field(index=True)
+    created_at: str
     expires_at: str
     remind_at: str = ""
     escalate_at: str = ""
     escalate_to: str = ""
     escalated: bool = False
     handed_over: str = "[]"
-    state: str = Field(index=True)
+    state: str
     closed_at: str = ""
 
 

@@ -162,7 +162,7 @@ def _earlier(tx: Transaction, tenant: str, tool: str, counterparty: str) -> dict
     """What became of earlier requests for the same tool and counterparty."""
     if not counterparty:
         return {}
-    found = approvals.list_requests(tx.connection, tenant, tool=tool, counterparty=counterparty, limit=50)
+    found = approvals.list_requests(tx.connection, tenant, tool=tool, counterparty=counterparty, limit=20)
     seconds = sorted(
         (request.closed_at - request.created_at).total_seconds()
         for request in found

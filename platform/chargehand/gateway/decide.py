@@ -9,6 +9,7 @@ from chargehand.database import Transaction
 from chargehand.errors import ChargehandError
 from chargehand.gateway import history
 from chargehand.gateway.desk import Case, Desk, Stop
+from chargehand.gateway.model import StoredCall
 from chargehand.policy.model import Decision, Reason, Request
 from chargehand.risk import freeze
 from chargehand.risk.signals import Assessment, assess, counterparty_of
@@ -21,10 +22,8 @@ def decide(tx: Transaction, desk: Desk, case: Case) -> Case | Stop:
     if case.problem is not None or pin is None:
         detail = case.problem.detail if case.problem else f"{call.tool} is not a reviewed tool."
         return _denied(case, "gateway.not_callable", detail)
-    if case.known is not None and case.known.pin != pin.digest:
-        return _denied(
-            case, "gateway.pin_changed", f"The definition of {call.tool} changed since the call was proposed."
-        )
+    if case.known is not None and _reviewed(case.known) != (pin.digest, pin.effect, pin.delivery):
+        return _denied(case, "gateway.pin_changed", f"The review of {call.tool} changed since the call was proposed.")
     frozen = freeze.covering(tx.connection, call.tenant, call.chain, call.tool)
     if frozen is not None:
         return _denied(case, "gateway.frozen", frozen.sentence)
@@ -52,6 +51,11 @@ def decide(tx: Transaction, desk: Desk, case: Case) -> Case | Stop:
     if decision.verdict not in ("allow", "ask", "deny"):
         return _denied(case, "gateway.undecidable", f"Policy gave an answer that is not known: {decision.verdict!r}.")
     return replace(case, decision=decision, risk=risk)
+
+
+def _reviewed(known: StoredCall) -> tuple[str, str, str]:
+    """The digest covers what the server published; effect and delivery are our review's own words."""
+    return known.pin, known.effect, known.delivery
 
 
 def _risk(tx: Transaction, case: Case) -> Assessment:

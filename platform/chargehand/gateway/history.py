@@ -21,6 +21,9 @@ from chargehand.gateway.store import CALLS, stored
 from chargehand.risk.signals import Past, amount_of
 
 RECENT_AMOUNTS = 50
+COUNTED = 100
+"""More earlier calls with one counterparty are not told apart."""
+
 _COLUMNS = {"person": CALLS.c.person, "agent": CALLS.c.acting_agent, "run": CALLS.c.run}
 _LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))")
 
@@ -98,13 +101,14 @@ def past(connection: Connection, tenant: str, own_key: str, tool: str, counterpa
     same_tool = and_(CALLS.c.tenant == tenant, CALLS.c.tool == tool, CALLS.c.key != own_key, counts())
     recent = select(CALLS.c.exact).where(same_tool).order_by(CALLS.c.proposed_at.desc()).limit(RECENT_AMOUNTS)
     amounts = [amount_of(orjson.loads(exact)["arguments"]) for (exact,) in connection.execute(recent) if exact]
-    with_them = today = 0
+    with_them: list[str] = []
     if counterparty:
-        them = and_(same_tool, CALLS.c.counterparty == counterparty)
-        since = clock.iso(at - timedelta(days=1))
-        query = select(func.count(), func.count().filter(CALLS.c.proposed_at >= since)).where(them)
-        with_them, today = connection.execute(query).one()
-    return Past([amount for amount in amounts if amount is not None], int(with_them), int(today))
+        them = select(CALLS.c.proposed_at).where(same_tool, CALLS.c.counterparty == counterparty)
+        query = them.order_by(CALLS.c.proposed_at.desc()).limit(COUNTED)
+        with_them = [proposed_at for (proposed_at,) in connection.execute(query)]
+    since = clock.iso(at - timedelta(days=1))
+    today = sum(proposed_at >= since for proposed_at in with_them)
+    return Past([amount for amount in amounts if amount is not None], len(with_them), today)
 
 
 def with_counterparty(

@@ -23,6 +23,7 @@ class ToolCallRow(SQLModel, table=True):
         Index("tool_call_by_tool", "tenant", "tool", "proposed_at"),
         Index("tool_call_by_run", "tenant", "run", "proposed_at"),
         Index("tool_call_by_age", "tenant", "proposed_at"),
+        Index("tool_call_by_counterparty", "tenant", "counterparty", "proposed_at"),
         Index(
             "tool_call_open",
             "state",
