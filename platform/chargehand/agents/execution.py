@@ -7,6 +7,7 @@ of the run's own. Its leaves find the runtime in a context variable.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import aclosing
 from typing import Any, cast
 
 from langgraph.types import Command, Interrupt
@@ -56,16 +57,17 @@ async def _stream(spec: AgentSpec, given: Any, config: Any, runtime: Runtime) ->
     streamed = graph.astream(
         given, config, stream_mode=_MODES, output_keys=graph.output_channels, subgraphs=True, version="v2"
     )
-    async for part in streamed:
-        namespace, kind, data = part["ns"], part["type"], part["data"]
-        if kind == "values":
-            if not namespace:
-                output = data
-                interrupts |= {one.id: one for one in part.get("interrupts") or ()}
-        elif kind == "tasks":
-            _tell_node(runtime, namespace, cast("Mapping[str, Any]", data))
-        else:
-            runtime.record("custom", {"data": to_json(data)}, step=path("|".join(namespace)))
+    async with aclosing(streamed):  # also when the run is cut short: a generator is closed on its own loop
+        async for part in streamed:
+            namespace, kind, data = part["ns"], part["type"], part["data"]
+            if kind == "values":
+                if not namespace:
+                    output = data
+                    interrupts |= {one.id: one for one in part.get("interrupts") or ()}
+            elif kind == "tasks":
+                _tell_node(runtime, namespace, cast("Mapping[str, Any]", data))
+            else:
+                runtime.record("custom", {"data": to_json(data)}, step=path("|".join(namespace)))
     if not interrupts:
         waiting = (await graph.aget_state(config)).next
         if waiting:

@@ -53,14 +53,14 @@ async def serve(given: Settings, catalog: AgentCatalog | None = None) -> None:
         await until_told()
 
 
-def agent_worker(client: Client, *, task_queue: str = QUEUE_AGENTS) -> Worker:
-    """A worker for the registered agents."""
+def agent_worker(client: Client, *, task_queue: str = QUEUE_AGENTS, max_cached_runs: int = MAX_CACHED_RUNS) -> Worker:
+    """A worker for the registered agents. It keeps so many waiting runs in memory; others are replayed when needed."""
     return Worker(
         client,
         task_queue=task_queue,
         plugins=[langgraph_plugin()],
         activities=[io_node],
-        max_cached_workflows=MAX_CACHED_RUNS,
+        max_cached_workflows=max_cached_runs,
         sticky_queue_schedule_to_start_timeout=STICKY,
         graceful_shutdown_timeout=GRACE,
     )

@@ -52,9 +52,12 @@ async def local_temporal(*, interceptors: Sequence[Interceptor] = ()) -> AsyncGe
 async def both_workers(
     temporal: LocalTemporal, agents: AgentCatalog, activities: GatewayActivities
 ) -> AsyncGenerator[None]:
-    """The agent worker and the gateway worker, in this process."""
+    """The agent worker and the gateway worker, in this process.
+
+    No run is kept in memory, so each step is replayed from its history: a test that passes here is a replay test too.
+    """
     register(agents)
-    async with agent_worker(temporal.client), gateway_worker(temporal.client, activities):
+    async with agent_worker(temporal.client, max_cached_runs=0), gateway_worker(temporal.client, activities):
         yield
 
 
