@@ -115,42 +115,40 @@ def test_an_approved_ask_of_one_link_never_hides_the_denial_of_another() -> None
 
 
 LINKS = ("person:ann", "person:bob", "agent:bot", "agent:other", "person:nobody")
-RULES = st.builds(
-    lambda number, who, then, low, tool: rule(
-        f"r{number}",
-        f"args.amount >= {low}",
-        who=who,
-        then=then,
-        tool=tool,
-        approval=["one-lead"] if then == "ask" else (),
+RULE = st.builds(
+    lambda who, then, low, tool: rule(
+        "NAME", f"args.amount >= {low}", who=who, then=then, tool=tool, approval=["one-lead"] if then == "ask" else ()
     ),
-    st.integers(0, 10**6),
     st.sampled_from(["staff", "lead", "agent:bot", "agent:other", "person:ann"]),
     st.sampled_from(["allow", "ask", "deny"]),
     st.sampled_from([0, 10, 100]),
     st.sampled_from(["pay.refund", "pay.*", "*", "pay.balance"]),
 )
+RULES = st.lists(RULE, max_size=8).map(
+    lambda made: [text.replace("NAME", f"r{number}") for number, text in enumerate(made)]
+)
+AMOUNTS = st.sampled_from([5, 50, 500])
 
 
 def _decided(rules: list[str], amount: int, chain: tuple[str, ...]) -> Decision:
     # Rules that shadow each other are errors of lint; here they are wanted.
-    unique = list({text.split("\n")[0]: text for text in rules}.values())
-    return unlinted(*unique).decide(request({"amount": str(amount)}, chain=chain))
+    return unlinted(*rules).decide(request({"amount": str(amount)}, chain=chain))
 
 
-@given(st.lists(RULES, max_size=8), RULES, st.sampled_from([5, 50, 500]), st.lists(st.sampled_from(LINKS), max_size=4))
-def test_a_deny_or_ask_rule_more_never_frees_anything(
+@given(
+    RULES, RULE.filter(lambda text: "then: allow" not in text), AMOUNTS, st.lists(st.sampled_from(LINKS), max_size=4)
+)
+def test_an_ask_or_deny_more_never_frees_what_was_answered(
     rules: list[str], more: str, amount: int, links: list[str]
 ) -> None:
     before = _decided(rules, amount, tuple(links))
     after = _decided([*rules, more], amount, tuple(links))
-    if "then: allow" not in more and before.verdict != "deny":
-        assert SEVERITY[after.verdict] >= SEVERITY[before.verdict]
+    # Nothing matched, so nothing was answered: there an `ask` is what lets it be asked for at all.
+    unanswered = not all(_decided(rules, amount, (link,)).rules for link in links)
+    assert unanswered or SEVERITY[after.verdict] >= SEVERITY[before.verdict]
 
 
-@given(
-    st.lists(RULES, max_size=8), st.sampled_from([5, 50, 500]), st.lists(st.sampled_from(LINKS), min_size=1, max_size=4)
-)
+@given(RULES, AMOUNTS, st.lists(st.sampled_from(LINKS), min_size=1, max_size=4))
 def test_authority_never_grows_along_the_chain(rules: list[str], amount: int, links: list[str]) -> None:
     whole = _decided(rules, amount, tuple(links))
     parts = [_decided(rules, amount, (link,)) for link in links]
@@ -159,16 +157,10 @@ def test_authority_never_grows_along_the_chain(rules: list[str], amount: int, li
     assert set(whole.approval) == (asked if whole.verdict == "ask" else set())
 
 
-@given(st.lists(RULES, max_size=8), st.sampled_from([5, 50, 500]), st.sampled_from(LINKS))
+@given(RULES, AMOUNTS, st.sampled_from(LINKS))
 def test_the_order_of_rules_never_matters(rules: list[str], amount: int, link: str) -> None:
     one, other = _decided(rules, amount, (link,)), _decided(rules[::-1], amount, (link,))
-    # Rules of one id are one rule, and which of two stays depends on the order.
-    if len({text.split("\n")[0] for text in rules}) == len(rules):
-        assert (one.verdict, set(one.approval), set(one.rules)) == (
-            other.verdict,
-            set(other.approval),
-            set(other.rules),
-        )
+    assert (one.verdict, set(one.approval), set(one.rules)) == (other.verdict, set(other.approval), set(other.rules))
 
 
 def test_arguments_can_not_be_changed_after_the_question_was_put() -> None:
