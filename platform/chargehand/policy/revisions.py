@@ -8,67 +8,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, Literal, cast
+from typing import Any
 
-from sqlalchemy import Connection, Row
 from sqlalchemy.exc import IntegrityError
 
 from chargehand import clock, ids
-from chargehand.audit import log
-from chargehand.audit.model import Record, Who
 from chargehand.database import Database, Transaction
 from chargehand.errors import BadInput, BadPolicy, Conflict, Forbidden, NotFound
 from chargehand.identity.model import SignedIn
 from chargehand.policy import store
+from chargehand.policy.activation import Change, content, exchange, record
 from chargehand.policy.cases import check
-from chargehand.policy.compiling import content_hash
-from chargehand.policy.model import Problem
+from chargehand.policy.drafts import OPEN, Draft, Revision, draft_of, revisions_of
 from chargehand.policy.service import PolicyService
 from chargehand.policy.snapshot import Documents, TenantPolicy
-
-DraftState = Literal["draft", "reviewed", "active", "abandoned", "superseded"]
-OPEN: tuple[DraftState, ...] = ("draft", "reviewed")
-
-
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """A proposed policy, whole. `problems` are warnings: a draft with errors is not saved."""
-
-    id: str
-    tenant: str
-    title: str
-    reason: str
-    author: str
-    authors: tuple[str, ...]
-    based_on: str
-    content_hash: str
-    revision: str
-    files: Mapping[str, str]
-    state: DraftState
-    created_at: datetime
-    changed_at: datetime
-    reviewed_by: str
-    review_comment: str
-    problems: tuple[Problem, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Revision:
-    """One time that a policy was put in force; `counter` counts up from 1 in each tenant."""
-
-    revision: str
-    counter: int
-    draft: str
-    title: str
-    authors: tuple[str, ...]
-    reviewed_by: str
-    activated_by: str
-    activated_at: datetime
-    reason: str
-    rolled_back: bool
-    in_force: bool
 
 
 class PolicyRevisions:
@@ -102,12 +55,12 @@ class PolicyRevisions:
             "state": "draft",
             "created_at": now,
             "changed_at": now,
-            **_content(candidate),
+            **content(candidate),
         }
 
         def unit(tx: Transaction) -> None:
             store.add_draft(tx.connection, row)
-            _record(tx, who, "drafted", row["id"], candidate.revision, {"title": row["title"], "reason": reason})
+            record(tx, who, "drafted", row["id"], candidate.revision, {"title": row["title"], "reason": reason})
 
         await self.db.write(unit)
         return await self.get(tenant, row["id"])
@@ -139,7 +92,7 @@ class PolicyRevisions:
             "reviewed_by": "",
             "reviewed_at": "",
             "review_comment": "",
-            **_content(candidate),
+            **content(candidate),
         }
         await self._step(who, found, seen, values, "changed", candidate.revision)
         return await self.get(tenant, draft)
@@ -216,16 +169,16 @@ class PolicyRevisions:
         row = await self.db.read(lambda connection: store.get_draft(connection, tenant, draft))
         if row is None:
             raise NotFound(f"There is no draft {draft!r}.")
-        return _draft(row)
+        return draft_of(row)
 
     async def drafts(self, tenant: str) -> tuple[Draft, ...]:
         """Newest first."""
         rows = await self.db.read(lambda connection: store.list_drafts(connection, tenant))
-        return tuple(_draft(row) for row in rows)
+        return tuple(draft_of(row) for row in rows)
 
     async def revisions(self, tenant: str) -> tuple[Revision, ...]:
         """What was in force, newest first; the oldest came from the files."""
-        return await self.db.read(lambda connection: _revisions(connection, tenant))
+        return await self.db.read(lambda connection: revisions_of(connection, tenant))
 
     async def candidate(self, tenant: str, draft: str) -> TenantPolicy:
         """A draft compiled, to simulate, backtest, explain or compare. Raises NotFound, BadPolicy."""
@@ -248,7 +201,7 @@ class PolicyRevisions:
         def unit(tx: Transaction) -> None:
             if not store.change_draft(tx.connection, found.tenant, found.id, values, states=OPEN, seen=seen):
                 raise Conflict(f"{found.id} changed after you looked, or is not open.", way_out="Look at it again.")
-            _record(tx, who, what, found.id, revision, {"content_hash": seen, "comment": comment})
+            record(tx, who, what, found.id, revision, {"content_hash": seen, "comment": comment})
 
         await self.db.write(unit)
 
@@ -256,78 +209,12 @@ class PolicyRevisions:
         self, who: SignedIn, found: Draft, candidate: TenantPolicy, *, based_on: str | None, reason: str = ""
     ) -> None:
         base = self.policies.policy(found.tenant)
-        change = _Change(who, found, candidate.revision, based_on, reason)
+        change = Change(who, found, candidate.revision, based_on, reason)
         try:
-            counter = await self.db.write(lambda tx: _exchange(tx, change, base))
+            counter = await self.db.write(lambda tx: exchange(tx, change, base))
         except IntegrityError:
             raise Conflict("Somebody else put a policy in force just now.", way_out="Look again.") from None
         self.policies.put_in_force(candidate, counter=counter, authors=found.authors)
-
-
-@dataclass(frozen=True, slots=True)
-class _Change:
-    """`based_on` is None when an earlier revision is put in force again."""
-
-    who: SignedIn
-    draft: Draft
-    revision: str
-    based_on: str | None
-    reason: str
-
-    @property
-    def what(self) -> str:
-        return "rolled back" if self.based_on is None else "activated"
-
-
-def _exchange(tx: Transaction, change: _Change, base: TenantPolicy) -> int:
-    """Put the change in force in one transaction, with its record; the new counter."""
-    draft, tenant = change.draft, change.draft.tenant
-    current = store.in_force(tx.connection, tenant)
-    now_in_force = base.revision if current is None else current.revision
-    if change.based_on is not None and now_in_force != change.based_on:
-        detail = f"{draft.id} is based on {change.based_on}, which is no longer in force."
-        raise Conflict(detail, way_out="Draft the change again on what is.")
-    counter = 2 if current is None else current.counter + 1
-    if current is None:
-        _keep_files(tx.connection, base)
-    expected = 0 if current is None else current.counter
-    if not store.put_in_force(tx.connection, tenant, draft.id, change.revision, counter=counter, expected=expected):
-        raise Conflict("Somebody else put a policy in force just now.", way_out="Look again.")
-    store.supersede(tx.connection, tenant, draft.id)
-    states = ("active", "superseded") if change.based_on is None else ("reviewed",)
-    active = {"state": "active"}
-    if not store.change_draft(tx.connection, tenant, draft.id, active, states=states, seen=draft.content_hash):
-        raise Conflict(f"{draft.id} changed after you looked.", way_out="Look at it again.")
-    activation = {
-        "tenant": tenant,
-        "counter": counter,
-        "draft": draft.id,
-        "revision": change.revision,
-        "title": draft.title,
-        "authors": store.dumps(list(draft.authors)),
-        "reviewed_by": draft.reviewed_by,
-        "activated_by": change.who.principal.id,
-        "activated_at": clock.iso(clock.now()),
-        "reason": change.reason,
-        "rolled_back": change.based_on is None,
-    }
-    store.add_activation(tx.connection, activation)
-    detail = {key: activation[key] for key in ("reason", "reviewed_by")}
-    detail |= {"before": now_in_force, "authors": list(draft.authors)}
-    _record(tx, change.who, change.what, draft.id, change.revision, detail)
-    return counter
-
-
-def _keep_files(connection: Connection, base: TenantPolicy) -> None:
-    """The policy that came from files becomes the tenant's first revision, so that it can be rolled back to."""
-    now = clock.iso(clock.now())
-    draft = ids.new_id("pol")
-    title = "The policy that came with the files"
-    row = {"tenant": base.tenant, "id": draft, "title": title, "author": "", "authors": "[]", "based_on": ""}
-    store.add_draft(connection, {**row, "state": "active", "created_at": now, "changed_at": now, **_content(base)})
-    activation = {"tenant": base.tenant, "counter": 1, "draft": draft, "revision": base.revision, "title": title}
-    people = {"authors": "[]", "reviewed_by": "", "activated_by": ""}
-    store.add_activation(connection, {**activation, **people, "activated_at": now})
 
 
 def _own(tenant: str, files: Mapping[str, str]) -> dict[str, str]:
@@ -335,69 +222,8 @@ def _own(tenant: str, files: Mapping[str, str]) -> dict[str, str]:
     return {name.removeprefix(f"{tenant}/"): text for name, text in files.items()}
 
 
-def _content(candidate: TenantPolicy) -> dict[str, str]:
-    return {
-        "content_hash": content_hash(candidate.documents),
-        "revision": candidate.revision,
-        "files": store.dumps(dict(candidate.documents)),
-    }
-
-
 def _not_an_author(who: SignedIn, found: Draft, what: str) -> None:
     if who.principal.id in found.authors:
         raise Forbidden(f"You wrote on {found.id}, so you may not {what} it.", way_out="A second person does.")
     if not who.principal.id.startswith("person:"):
         raise Forbidden(f"Only a person may {what} a policy.", way_out="Sign in as one.")
-
-
-def _record(tx: Transaction, who: SignedIn, what: str, draft: str, revision: str, detail: Mapping[str, Any]) -> None:
-    record = Record(
-        id=ids.new_id("rec"),
-        at=clock.iso(clock.now()),
-        tenant=who.principal.tenant,
-        kind="policy_change",
-        who=Who(principal=who.principal.id, chain=(who.principal.id,), signed_in_by=who.method),
-        policy_revision=revision,
-        detail={"event": what, "draft": draft, **{key: value for key, value in detail.items() if value}},
-    )
-    log.append(tx, record)
-
-
-def _draft(row: Row[Any]) -> Draft:
-    return Draft(
-        id=row.id,
-        tenant=row.tenant,
-        title=row.title,
-        reason=row.reason,
-        author=row.author,
-        authors=tuple(store.loads(row.authors)),
-        based_on=row.based_on,
-        content_hash=row.content_hash,
-        revision=row.revision,
-        files=store.loads(row.files),
-        state=cast("DraftState", row.state),
-        created_at=clock.parse(row.created_at),
-        changed_at=clock.parse(row.changed_at),
-        reviewed_by=row.reviewed_by,
-        review_comment=row.review_comment,
-    )
-
-
-def _revisions(connection: Connection, tenant: str) -> tuple[Revision, ...]:
-    current = store.in_force(connection, tenant)
-    return tuple(
-        Revision(
-            revision=row.revision,
-            counter=row.counter,
-            draft=row.draft,
-            title=row.title,
-            authors=tuple(store.loads(row.authors)),
-            reviewed_by=row.reviewed_by,
-            activated_by=row.activated_by,
-            activated_at=clock.parse(row.activated_at),
-            reason=row.reason,
-            rolled_back=row.rolled_back,
-            in_force=current is not None and current.counter == row.counter,
-        )
-        for row in store.list_activations(connection, tenant)
-    )

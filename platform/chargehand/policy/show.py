@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from chargehand.policy import views
 from chargehand.policy.cases import CaseResult
 from chargehand.policy.compare import Backtest, PolicyDiff
+from chargehand.policy.drafts import Draft, Revision
 from chargehand.policy.explain import Explanation
 from chargehand.policy.model import ApprovalRule, Decision, Problem
-from chargehand.policy.revisions import Draft, Revision
 from chargehand.policy.separation import Conflict, violations
 from chargehand.policy.snapshot import Rule, TenantPolicy
 from chargehand.policy.words import say

@@ -8,8 +8,8 @@ from typing import Any, Literal
 from pydantic import AwareDatetime, BaseModel, Field
 
 from chargehand.identity.views import Request
+from chargehand.policy.drafts import DraftState
 from chargehand.policy.model import Effect, Verdict
-from chargehand.policy.revisions import DraftState
 
 Sentences = dict[str, str]
 
