@@ -1,0 +1,180 @@
+"""Two tenants with the same policy: whatever one of them asks for by the other's names, it finds nothing."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from chargehand import clock
+from chargehand.api.app import ROUTERS
+from chargehand.api.openapi import routes
+from chargehand.database import Database
+from chargehand.gateway.model import ApprovalNeeded, ToolCall
+from chargehand.identity import store
+from chargehand.identity.secrets import hash_now
+from chargehand.identity.service import new_user
+from chargehand.runs.store import TASK
+from chargehand.settings import Settings
+from fixtures.api import PASSWORD, Connect, sign_in
+
+MARK = "ZEBRA"
+OTHER_ROLES = "[customer-service-lead, finance, auditor, administrator]"
+
+BODIES: dict[str, dict[str, Any]] = {
+    "giveVerdict": {"approve": True, "digest": "0" * 64},
+    "delegateApproval": {"to": "person:max"},
+    "withdrawApproval": {"reason": "x"},
+    "reconcileCall": {"happened": True, "evidence": "x"},
+    "stopRun": {"reason": "x"},
+    "answerTask": {"value": "x"},
+    "liftFreeze": {"reason": "x"},
+    "revokeMandate": {"reason": "x"},
+    "changeDraft": {"content_hash": "x"},
+    "reviewDraft": {"approve": True, "content_hash": "x"},
+    "activateDraft": {"content_hash": "x"},
+    "backtestDraft": {},
+    "changePerson": {"name": "x"},
+    "handleAlert": {},
+}
+# These name agents, connectors and tools, which an installation's tenants share.
+SHARED = {"agent", "connector", "tool"}
+
+
+@pytest.fixture
+def house_settings(tmp_path: Path, seeded: Path) -> Settings:
+    """As elsewhere, with a second tenant whose one person holds every role."""
+    policies = tmp_path / "policies"
+    shutil.copytree(Path(__file__).parents[3] / "policies", policies)
+    shutil.copytree(policies / "demo", policies / "other")
+    for file in (policies / "other").rglob("*.yaml"):
+        file.write_text(file.read_text().replace("tenant: demo", "tenant: other"))
+    roles = policies / "other" / "roles.yaml"
+    roles.write_text(roles.read_text().replace("person:root: [administrator]", f"person:root: {OTHER_ROLES}"))
+    shutil.rmtree(policies / "other" / "cases", ignore_errors=True)
+    (policies / "other" / "separation.yaml").unlink()  # or nobody could hold every role
+    (tmp_path / "chargehand.db").write_bytes(seeded.read_bytes())
+    return Settings(
+        state_dir=tmp_path, policies_dir=policies, database_url=f"sqlite:///{tmp_path}/chargehand.db", tenant="demo"
+    )
+
+
+@pytest.fixture
+async def names(app: FastAPI, connect: Connect, db: Database) -> dict[str, str]:
+    """One of everything in the demo tenant, by the name of its path parameter."""
+    amy, root, ada, li = [await sign_in(connect(), name) for name in ("amy", "root", "ada", "li")]
+    run = (
+        await amy.post(
+            "/api/runs",
+            json={"agent": "complaint-resolution", "input": {"text": MARK, "order_number": f"SO-{MARK}"}},
+        )
+    ).json()["id"]
+    call = ToolCall(
+        tenant="demo",
+        run=run,
+        key="a" * 64,
+        chain=("person:amy", "agent:complaint-resolution"),
+        tool="erp.create_credit_note",
+        arguments=_refund(app),
+        agent="complaint-resolution",
+    )
+    waiting = await app.state.gateway.call(call)
+    assert isinstance(waiting, ApprovalNeeded), waiting
+    now = clock.now()
+    task = {
+        "id": "task_01STRIPES", "tenant": "demo", "run": run, "agent": "complaint-resolution", "node": "ask", "title": "",
+        "question": f"{MARK}?", "form": '{"type":"string"}', "to": "role:customer-service", "principal": "person:amy",
+        "state": "open", "asked_at": clock.iso(now), "expires_at": clock.iso(now + timedelta(days=1)), "answer": "",
+        "answered_by": "", "answered_at": "", "told": True,
+    }  # fmt: skip
+    await db.write(lambda tx: tx.connection.execute(TASK.insert(), task))
+    freeze = (await root.post("/api/freezes", json={"scope": "tool", "name": "mail.send", "reason": MARK})).json()["id"]
+    until = clock.iso(now + timedelta(days=2))
+    mandate = (
+        await li.post(
+            "/api/mandates",
+            json={
+                "agent": "complaint-resolution",
+                "tool": "erp.create_replacement",
+                "calls": 1,
+                "until": until,
+                "reason": MARK,
+            },
+        )
+    ).json()["id"]
+    absence = (
+        await li.post("/api/absences", json={"to": "person:max", "since": clock.iso(now), "until": until})
+    ).json()["id"]
+    draft = (await root.post("/api/policy/drafts", json={"title": MARK, "files": {}})).json()["id"]
+    await ada.post("/api/log/queries", json={"name": "striped", "query": f"kind:run {MARK}", "shared": True})
+    export = (await ada.post("/api/log/exports", json={"format": "jsonl"})).json()["id"]
+    token = (await amy.post("/api/tokens", json={"name": MARK})).json()["id"]
+    record = (await ada.get("/api/log", params={"q": f"run:{run}"})).json()["items"][0]["id"]
+    return {
+        "run": run, "approval": waiting.approval, "key": "a" * 64, "task": str(task["id"]), "freeze": freeze,
+        "mandate": mandate, "absence": absence, "draft": draft, "name": "striped", "export": export, "token": token,
+        "record": record, "principal": "person:amy", "alert": "alr_none",
+    }  # fmt: skip
+
+
+def _refund(app: FastAPI) -> dict[str, Any]:
+    schema = app.state.policy.catalogue["erp.create_credit_note"].input_schema
+    known = {"order": f"SO-{MARK}", "amount": "1280.00", "currency": "EUR", "reason": "broken"}
+    return {name: known.get(name, "x") for name in schema.get("required", ())} | {
+        name: value for name, value in known.items() if name in schema["properties"]
+    }
+
+
+@pytest.fixture
+async def stranger(app: FastAPI, connect: Connect, db: Database) -> httpx.AsyncClient:
+    user = new_user("other", "root", "Other Root", "person", clock.now())
+    hashed = hash_now(PASSWORD)
+    await db.write(lambda tx: store.add_user(tx.connection, user, hashed))
+    client = connect()
+    answer = await client.post("/api/session", json={"tenant": "other", "name": "root", "password": PASSWORD})
+    assert answer.status_code == 200, answer.text
+    assert {"read_runs", "read_log", "export_log", "give_verdict"} <= set(answer.json()["abilities"])
+    return client
+
+
+async def test_no_operation_shows_or_changes_anything_of_another_tenant(
+    names: dict[str, str], stranger: httpx.AsyncClient, connect: Connect
+) -> None:
+    ada = await sign_in(connect(), "ada")
+    before = (await ada.get("/api/log/status")).json()["size"]
+    tried = 0
+    for route in routes(ROUTERS):
+        for method in route.methods:
+            parameters = set(route.param_convertors)
+            if route.operation_id in ("live", "signIn", "signOut") or (method == "POST" and not parameters):
+                continue
+            path = "/api" + route.path.format(**{name: names.get(name, "nothing") for name in parameters})
+            answer = await stranger.request(method, path, json=BODIES.get(str(route.operation_id)))
+            tried += 1
+            assert MARK not in answer.text, (method, path, answer.text)
+            if parameters and not parameters & SHARED:
+                assert answer.status_code == 404, (method, path, answer.status_code, answer.text)
+            else:
+                assert answer.status_code in (200, 201, 204, 404, 409, 422, 503), (method, path, answer.text)
+    assert tried > 60
+    assert (await ada.get("/api/log/status")).json()["size"] == before
+    amy = await sign_in(connect(), "amy")
+    assert (await amy.get(f"/api/runs/{names['run']}")).json()["state"] == "starting"
+    assert (await amy.get(f"/api/approvals/{names['approval']}")).json()["state"] == "pending"
+
+
+async def test_the_same_operations_find_everything_in_the_own_tenant(
+    names: dict[str, str], connect: Connect, app: FastAPI
+) -> None:
+    """The control: the names are right, so the 404s above mean what they should."""
+    ada, root = await sign_in(connect(), "ada"), await sign_in(connect(), "root")
+    for path in (f"runs/{names['run']}", f"calls/{names['key']}", f"log/records/{names['record']}"):
+        answer = await ada.get(f"/api/{path}")
+        assert answer.status_code == 200, (path, answer.text)
+    assert (await root.get(f"/api/policy/drafts/{names['draft']}")).status_code == 200
+    assert (await ada.get(f"/api/approvals/{names['approval']}")).json()["arguments"]
