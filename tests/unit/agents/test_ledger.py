@@ -1,0 +1,55 @@
+"""The ledger of leaves: nothing twice when a node runs again, everything anew when it is retried."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chargehand.agents.ledger import Ledger, Slot
+
+
+def ask(ledger: Ledger, leaf: str, *, task: str = "t", attempt: int = 1) -> Slot:
+    return ledger.slot(task, attempt, leaf)
+
+
+@given(st.lists(st.sampled_from("abc"), max_size=8), st.integers(0, 8))
+def test_a_node_that_runs_again_after_an_interrupt_gets_its_answers(leaves: list[str], settled: int) -> None:
+    ledger = Ledger()
+    first = [ask(ledger, leaf) for leaf in leaves]
+    for slot in first[:settled]:
+        slot.settle(slot.position)
+    ledger.resumed()
+    again = [ask(ledger, leaf) for leaf in leaves]
+    assert [slot.position for slot in again] == [slot.position for slot in first]
+    assert [slot.settled for slot in again] == [n < settled for n in range(len(leaves))]
+    assert ledger.next_position == len(leaves)
+
+
+def test_what_follows_another_way_is_new() -> None:
+    ledger = Ledger()
+    for leaf in "abc":
+        ask(ledger, leaf).settle(leaf)
+    ledger.resumed()
+    assert ask(ledger, "a").settled
+    other = ask(ledger, "x")
+    assert (other.settled, other.position) == (False, 3)
+    assert not ask(ledger, "c").settled
+
+
+def test_a_retried_node_does_it_anew() -> None:
+    ledger = Ledger()
+    ask(ledger, "a").settle(1)
+    assert not ask(ledger, "a", attempt=2).settled
+
+
+@given(st.lists(st.tuples(st.sampled_from("tuv"), st.sampled_from("ab")), max_size=20))
+def test_positions_count_up_whichever_task_asks(asked: list[tuple[str, str]]) -> None:
+    ledger = Ledger()
+    assert [ask(ledger, leaf, task=task).position for task, leaf in asked] == list(range(len(asked)))
+
+
+def test_a_task_that_is_done_is_forgotten() -> None:
+    ledger = Ledger()
+    ask(ledger, "a").settle(1)
+    ledger.forget("t")
+    assert ask(ledger, "a").position == 1
