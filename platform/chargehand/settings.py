@@ -35,6 +35,9 @@ class Settings(BaseSettings):
     config_dir: Path | None = Field(None, description="Where `chargehand login` keeps the token; default: per user.")
     temporal_address: str = Field("127.0.0.1:8715", description="host:port of Temporal's frontend.")
     temporal_namespace: str = Field("default", description="Temporal namespace.")
+    payload_key_file: Path | None = Field(
+        None, description="Key (32 bytes) that encrypts what Temporal stores; default: made in the state folder."
+    )
     tryton_port: int = Field(8711, ge=1, le=65535, description="Port of the demo ERP (Tryton).")
     carrier_port: int = Field(8712, ge=1, le=65535, description="Port of the demo carrier.")
     smtp_port: int = Field(8713, ge=1, le=65535, description="Port of the demo mail server (SMTP).")
@@ -47,6 +50,11 @@ class Settings(BaseSettings):
     model_api_key: SecretStr | None = Field(None, description="Key for that endpoint.")
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Log level.")
+
+    @property
+    def payload_key(self) -> Path:
+        """The payload key's file in force."""
+        return self.payload_key_file or self.state_dir / "payload.key"
 
     @property
     def cache(self) -> Path:
