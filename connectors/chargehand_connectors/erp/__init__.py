@@ -35,8 +35,7 @@ connector = Connector(
     environment=(
         "CHARGEHAND_ERP_URL",
         "CHARGEHAND_ERP_KEY",
-        "CHARGEHAND_ERP_USER",
-        "CHARGEHAND_ERP_PASSWORD",
+        "CHARGEHAND_ERP_STATE",
     ),
     description="Customer orders, complaints, returns, credit notes and replacements.",
 )

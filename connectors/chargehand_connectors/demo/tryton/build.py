@@ -66,7 +66,16 @@ def seed(cache: Path, venv: Path, progress: Progress) -> Path:
             password.write_text(secrets.token_urlsafe(16))
             variables = {"TRYTONPASSFILE": str(password)}
             progress("creating Tryton's tables (about 40 s of work)")
-            admin = [str(venv / "bin" / "trytond-admin"), "-c", str(conf), "-d", DATABASE, "--email", "", "-p"]
+            admin = [
+                str(venv / "bin" / "trytond-admin"),
+                "-c",
+                str(conf),
+                "-d",
+                DATABASE,
+                "--email",
+                "admin@example.invalid",
+                "-p",
+            ]
             _run([*admin, "-u", *MODULES, "--activate-dependencies"], cache / "build.log", progress, variables)
             progress("seeding the demo company: customers, products, orders, shipments, invoices (about 50 s of work)")
             python = str(venv / "bin" / "python")
