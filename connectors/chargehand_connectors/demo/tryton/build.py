@@ -1,12 +1,12 @@
-"""Build what the demo ERP needs, each part once: environment, seeded database, this installation's copy of it.
+"""Build the demo ERP once: Tryton's environment from the hashed lock, then a database with the demo company.
 
-Environment and seed are kept in the cache folder under a digest of what they are made from, so that a changed lock or
-seed script builds anew and an unchanged one is found again. Each part appears under its name only when it is whole.
+Both lie in the cache under a hash of what they are made from, so another lock or company builds anew, and appear under
+their names only when they are whole. Several processes may ask at once: one builds, the others wait.
 """
 
 from __future__ import annotations
 
-import contextlib
+import fcntl
 import hashlib
 import json
 import os
@@ -14,16 +14,19 @@ import secrets
 import shutil
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from chargehand.discovery import Progress
 from chargehand.errors import Unavailable
+from chargehand_connectors.demo.tryton.place import DATABASE, Place, write_conf
 
 HERE = Path(__file__).parent
 LOCK = HERE / "requirements.lock"
+SEED = HERE / "seed.py"
+COMPANY = HERE / "company.json"
 MODULES = (
     "account_invoice_stock",
     "carrier",
@@ -35,139 +38,128 @@ MODULES = (
     "stock",
     "web_shop",
 )
-DATABASE = "erp"
-HEARTBEAT_SECONDS = 15.0
 
 
-def environment(cache: Path, progress: Progress) -> Path:
-    """The folder of Tryton's own virtual environment. Raises Unavailable, naming the log."""
-    venv = cache / f"venv-{_digest(LOCK)}"
-    if not (venv / "whole").exists():
-        progress("installing Tryton into an environment of its own")
-        with _building(venv):
-            _run([sys.executable, "-m", "venv", str(venv)], cache / "build.log", progress)
-            pip = [str(venv / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-            _run([*pip, "--require-hashes", "-r", str(LOCK)], cache / "build.log", progress)
-            (venv / "whole").touch()
-    return venv
+class Build:
+    """What all installations on this machine share; `cache` is its folder."""
+
+    def __init__(self, cache: Path) -> None:
+        self._cache = cache
+        interpreter = f"{sys.version_info.major}.{sys.version_info.minor}"
+        self._venv = cache / f"venv-{_hash(LOCK, salt=interpreter)}"
+        self._seeded = cache / f"company-{_hash(LOCK, SEED, COMPANY, salt=' '.join(MODULES))}.sqlite"
+
+    def program(self, name: str) -> Path:
+        """A program of Tryton's environment."""
+        return self._venv / "bin" / name
+
+    def ensure(self, progress: Progress) -> None:
+        """Build what is missing; returns at once when nothing is.
+
+        Raises:
+            Unavailable: a step failed; shows its last lines. The next call starts that step again.
+        """
+        if self._has_venv() and self._seeded.exists():
+            return
+        self._cache.mkdir(parents=True, exist_ok=True)
+        with _locked(self._cache / "lock", progress):
+            if not self._has_venv():
+                self._install_tryton(progress)
+            if not self._seeded.exists():
+                self._fill(progress)
+
+    def install(self, place: Place) -> None:
+        """Put a copy of the demo company at `place`, with credentials of its own. Raises Unavailable."""
+        fresh = place.folder / "new"
+        shutil.rmtree(fresh, ignore_errors=True)
+        fresh.mkdir(parents=True)
+        shutil.copyfile(self._seeded, fresh / f"{DATABASE}.sqlite")
+        write_conf(fresh / "conf", fresh)
+        access = {name: secrets.token_urlsafe(32) for name in ("password", "key", "admin_password")}
+        _run(
+            *(str(self.program("python")), str(SEED), "secure", str(fresh / "conf"), DATABASE),
+            given=json.dumps(access),
+        )
+        place.access.unlink(missing_ok=True)
+        place.access.touch(mode=0o600)
+        place.access.write_text(json.dumps(access), encoding="utf-8")
+        place.data.mkdir(exist_ok=True)
+        # Last, because `prepare` asks for this file: an interrupted installation is done again.
+        (fresh / f"{DATABASE}.sqlite").replace(place.database)
+        shutil.rmtree(fresh)
+
+    def _has_venv(self) -> bool:
+        return (self._venv / "complete").exists()
+
+    def _install_tryton(self, progress: Progress) -> None:
+        progress("installing Tryton in an environment of its own (about 15 s)")
+        started = time.monotonic()
+        shutil.rmtree(self._venv, ignore_errors=True)
+        _run(sys.executable, "-m", "venv", str(self._venv))
+        options = ("--quiet", "--disable-pip-version-check", "--no-deps", "--require-hashes", "-r", str(LOCK))
+        _run(str(self.program("python")), "-m", "pip", "install", *options, environment=os.environ)
+        (self._venv / "complete").touch()
+        progress(f"installed Tryton in {time.monotonic() - started:.0f} s")
+
+    def _fill(self, progress: Progress) -> None:
+        progress("creating Tryton's database (about 20 s)")
+        started = time.monotonic()
+        work = self._cache / "work"
+        shutil.rmtree(work, ignore_errors=True)
+        work.mkdir(parents=True)
+        database = work / f"{DATABASE}.sqlite"
+        database.touch()
+        write_conf(work / "conf", work)
+        (work / "password").write_text(secrets.token_urlsafe(24), encoding="ascii")
+        _run(
+            str(self.program("trytond-admin")),
+            *("-c", str(work / "conf"), "-d", DATABASE, "-p", "--email", "admin@ostwind-pumpen.example"),
+            *("--activate-dependencies", "-u", *MODULES),
+            environment={**_plain(), "TRYTONPASSFILE": str(work / "password")},
+        )
+        progress("filling it with the demo company's customers, products and orders (about 20 s)")
+        _run(str(self.program("python")), str(SEED), "fill", str(work / "conf"), DATABASE)
+        database.replace(self._seeded)
+        shutil.rmtree(work)
+        progress(f"built the demo company in {time.monotonic() - started:.0f} s")
 
 
-def seed(cache: Path, venv: Path, progress: Progress) -> Path:
-    """A database file with the demo company, without any credential. Raises Unavailable, naming the log."""
-    made = cache / f"seed-{_digest(LOCK, HERE / 'seed.py', HERE / 'company.json')}.sqlite"
-    if not made.exists():
-        folder = cache / "seeding"
-        with _building(folder):
-            folder.mkdir(parents=True)
-            file = folder / f"{DATABASE}.sqlite"
-            file.touch()
-            conf = configuration(folder / "trytond.conf", folder, 0)
-            password = folder / "password"
-            password.write_text(secrets.token_urlsafe(16))
-            variables = {"TRYTONPASSFILE": str(password)}
-            progress("creating Tryton's tables (about 40 s of work)")
-            admin = [
-                str(venv / "bin" / "trytond-admin"),
-                "-c",
-                str(conf),
-                "-d",
-                DATABASE,
-                "--email",
-                "admin@example.invalid",
-                "-p",
-            ]
-            _run([*admin, "-u", *MODULES, "--activate-dependencies"], cache / "build.log", progress, variables)
-            progress("seeding the demo company: customers, products, orders, shipments, invoices (about 50 s of work)")
-            python = str(venv / "bin" / "python")
-            _run([python, str(HERE / "seed.py"), "fill", str(conf), DATABASE], cache / "build.log", progress)
-            file.replace(made)
-        shutil.rmtree(folder, ignore_errors=True)
-    return made
+def _plain() -> dict[str, str]:
+    """Tryton reads settings from variables; a build gets none of the caller's."""
+    return {"PATH": os.defpath, "LANG": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1"}
 
 
-def installation(folder: Path, made: Path, venv: Path, progress: Progress) -> Mapping[str, str]:
-    """This installation's own copy of the seed with credentials of its own; returns them (`key` and others)."""
-    credentials = folder / "credentials.json"
-    if not credentials.exists():
-        progress("copying the demo company and giving this installation keys of its own")
-        folder.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(made, folder / f"{DATABASE}.sqlite")
-        conf = configuration(folder / "secure.conf", folder, 0)
-        given = {"password": secrets.token_urlsafe(24), "admin_password": secrets.token_urlsafe(12)}
-        given["key"] = secrets.token_hex(24)
-        python = str(venv / "bin" / "python")
-        command = [python, str(HERE / "seed.py"), "secure", str(conf), DATABASE]
-        _run(command, folder / "secure.log", progress, said=json.dumps(given))
-        conf.unlink()
-        draft = folder / "credentials.tmp"
-        draft.touch(mode=0o600)
-        draft.write_text(json.dumps(given))
-        draft.replace(credentials)
-    return json.loads(credentials.read_text())
-
-
-def configuration(file: Path, folder: Path, port: int) -> Path:
-    """Write Tryton's configuration file and return it."""
-    file.write_text(
-        f"[database]\nuri = sqlite://\npath = {folder}\n[web]\nlisten = 127.0.0.1:{port}\n[session]\nmax_attempt = 20\n"
+def _run(*command: str, given: str = "", environment: Mapping[str, str] | None = None) -> None:
+    done = subprocess.run(  # noqa: S603  # our own fixed commands
+        command,
+        input=given,
+        env=dict(environment) if environment is not None else _plain(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        errors="replace",
+        check=False,
     )
-    return file
-
-
-def _digest(*files: Path) -> str:
-    return hashlib.sha256(b"\0".join(file.read_bytes() for file in files)).hexdigest()[:16]
-
-
-@contextlib.contextmanager
-def _building(folder: Path) -> Generator[None]:
-    """One builder at a time, from scratch: what an interrupted one left is removed."""
-    import fcntl
-
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with folder.with_suffix(".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (folder / "whole").exists():
-            shutil.rmtree(folder, ignore_errors=True)
-            yield
-        else:  # another process built it while we waited
-            yield
-
-
-def _run(
-    command: Sequence[str],
-    log: Path,
-    progress: Progress,
-    variables: Mapping[str, str] | None = None,
-    *,
-    said: str = "",
-) -> None:
-    """Run a command whose output goes to `log`, saying now and then that it still works."""
-    clean = {key: value for key, value in os.environ.items() if not key.startswith(("CHARGEHAND_", "PYTHONPATH"))}
-    began = time.monotonic()
-    log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("ab") as output:
-        process = subprocess.Popen(  # noqa: S603 — the commands are ours
-            list(command), env=clean | dict(variables or {}), stdin=subprocess.PIPE, stdout=output, stderr=output
-        )
-        finished = threading.Event()
-
-        def tell() -> None:
-            while not finished.wait(HEARTBEAT_SECONDS):
-                progress(f"… still working ({time.monotonic() - began:.0f} s)")
-
-        teller = threading.Thread(target=tell, daemon=True)
-        teller.start()
-        try:
-            process.communicate(said.encode())
-        finally:
-            finished.set()
-            teller.join()
-            if process.poll() is None:
-                process.kill()
-                process.wait()
-    if process.returncode:
-        last = log.read_text(errors="replace").strip().splitlines()[-1:]
+    if done.returncode != 0:
         raise Unavailable(
-            f"Building the demo ERP failed: {Path(command[0]).name} ended with {process.returncode}: {' '.join(last)}",
-            way_out=f"See {log}; the next start builds it again.",
+            f"Building the demo ERP failed at `{' '.join(command[:3])}`:\n{done.stdout[-1500:]}",
+            way_out="Mend that and start again; what was finished is kept.",
         )
+
+
+@contextmanager
+def _locked(file: Path, progress: Progress) -> Generator[None]:
+    with file.open("a") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            progress("waiting for another process that builds the demo ERP")
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+def _hash(*files: Path, salt: str) -> str:
+    digest = hashlib.sha256(salt.encode())
+    for file in files:
+        digest.update(file.read_bytes())
+    return digest.hexdigest()[:16]

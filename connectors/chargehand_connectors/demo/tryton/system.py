@@ -1,45 +1,49 @@
-"""How `chargehand dev` builds and starts the demo ERP, and how the ERP connector reaches it."""
+"""How `chargehand dev` builds and starts the demo ERP, and how the connectors reach it."""
 
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
-from pathlib import Path
 
 from chargehand.discovery import DemoSystem, Progress
 from chargehand.settings import Settings
-from chargehand_connectors.demo.tryton import build
+from chargehand_connectors.demo.tryton.build import Build
+from chargehand_connectors.demo.tryton.place import DATABASE, Place, write_conf
 
 
-def _folder(settings: Settings) -> Path:
-    return settings.state_dir.resolve() / "tryton"
+def _place(settings: Settings) -> Place:
+    return Place(settings.state_dir.resolve() / "tryton")
 
 
-def _cache(settings: Settings) -> Path:
-    return settings.cache.resolve() / "tryton"
-
-
-def _silent(_text: str) -> None:
-    return
+def _build(settings: Settings) -> Build:
+    return Build(settings.cache.resolve() / "tryton")
 
 
 def _prepare(settings: Settings, progress: Progress) -> None:
-    venv = build.environment(_cache(settings), progress)
-    build.installation(_folder(settings), build.seed(_cache(settings), venv, progress), venv, progress)
-    build.configuration(_folder(settings) / "trytond.conf", _folder(settings), settings.tryton_port)
+    build, place = _build(settings), _place(settings)
+    build.ensure(progress)
+    if not place.database.exists():
+        progress("giving this installation's copy of the demo company credentials of its own")
+        build.install(place)
+    write_conf(place.conf, place.data, web=place.web, port=settings.tryton_port)
 
 
 def _command(settings: Settings) -> tuple[str, ...]:
-    venv = build.environment(_cache(settings), _silent)
-    return (str(venv / "bin" / "python"), str(venv / "bin" / "trytond"), "-c", str(_folder(settings) / "trytond.conf"))
+    trytond = _build(settings).program("trytond")
+    return (str(trytond), "-c", str(_place(settings).conf), "-d", DATABASE)
+
+
+def _environment(_settings: Settings) -> Mapping[str, str]:
+    return {"PATH": os.defpath, "LANG": "C.UTF-8", "PYTHONUNBUFFERED": "1"}
 
 
 def _serves(settings: Settings) -> Mapping[str, str]:
-    credentials = json.loads((_folder(settings) / "credentials.json").read_text())
+    access: dict[str, str] = json.loads(_place(settings).access.read_text(encoding="utf-8"))
     return {
-        "CHARGEHAND_ERP_URL": f"http://127.0.0.1:{settings.tryton_port}/{build.DATABASE}",
-        "CHARGEHAND_ERP_KEY": credentials["key"],
-        "CHARGEHAND_ERP_STATE": str(settings.state_dir.resolve() / "erp" / "keys.db"),
+        "CHARGEHAND_ERP_URL": f"http://127.0.0.1:{settings.tryton_port}/{DATABASE}",
+        "CHARGEHAND_ERP_KEY": access["key"],
+        "CHARGEHAND_ERP_STATE": str(settings.state_dir.resolve() / "connectors" / "erp.db"),
     }
 
 
@@ -49,10 +53,10 @@ demo_system = DemoSystem(
     module="chargehand_connectors.demo.tryton",
     ports=lambda settings: (settings.tryton_port,),
     settings=("CHARGEHAND_TRYTON_PORT",),
-    environment=lambda _settings: {},
+    environment=_environment,
     serves=_serves,
+    command=_command,
     ready=lambda settings: f"http://127.0.0.1:{settings.tryton_port}/",
     prepare=_prepare,
-    command=_command,
-    first_start="the first start installs a real ERP and seeds a company; that takes two to four minutes, once.",
+    first_start="the first start installs a real ERP and builds the demo company; that takes about a minute, once.",
 )
