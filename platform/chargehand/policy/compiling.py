@@ -107,7 +107,7 @@ def build(tenant: str, read: Read, documents: Documents, model: str, *, source: 
         warnings=tuple(problem for problem in read.problems if problem.severity == "warning"),
         enforcer=enforcer,
         by_id=MappingProxyType({rule.id: rule for rule in read.rules}),
-        subjects=frozenset(rule.subject for rule in read.rules),
+        known=frozenset((*read.holders, *(rule.subject for rule in read.rules if ":" in rule.subject))),
     )
 
 

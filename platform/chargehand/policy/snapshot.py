@@ -54,7 +54,8 @@ class TenantPolicy:
     warnings: tuple[Problem, ...]
     enforcer: PlannedEnforcer = field(repr=False)
     by_id: Mapping[str, Rule] = field(repr=False)
-    subjects: frozenset[str] = field(repr=False)
+    known: frozenset[str] = field(repr=False)
+    """Principals that the policy speaks of; a role's name is none, so nobody acts as a role."""
 
     def decide(self, request: Request) -> Decision:
         """Decide each link of the chain; the strictest answer wins. Never raises."""
@@ -77,6 +78,8 @@ class TenantPolicy:
 
     def decide_link(self, request: Request, link: str) -> tuple[Verdict, list[Reason]]:
         """What the rules say to one link alone."""
+        if link not in self.known:
+            return "deny", [reason("policy.unknown_principal", principal=link)]
         facts = Facts(request, link, self.zone)
         judgement = self.enforcer.judge(link, self.tenant, request.tool, request.effect, facts)
         if judgement.failed is not None:
@@ -99,17 +102,11 @@ class TenantPolicy:
             for rule in judgement.rules
         ]
 
-    def knows(self, principal: str) -> bool:
-        """Whether the policy speaks of this principal at all."""
-        return principal in self.holders or principal in self.subjects
-
     def holders_of(self, role: str) -> tuple[str, ...]:
         """Principals who hold `role`, direct or through another role, sorted."""
         return tuple(sorted(one for one in self.holders if role in self.enforcer.roles(one, self.tenant)))
 
     def _nothing(self, request: Request, link: str, considered: int) -> Reason:
-        if not self.knows(link):
-            return reason("policy.unknown_principal", principal=link)
         message = "policy.no_condition_met" if considered else "policy.no_rule"
         return reason(message, principal=link, tool=request.tool, effect=request.effect)
 

@@ -32,8 +32,7 @@ def who_can(
 
     Without `arguments`: everybody who may with some; the verdict is then the most permissive of the rules' outcomes.
     """
-    principals = sorted({*policy.holders, *(subject for subject in policy.subjects if ":" in subject)})
-    answers = [_one(policy, one, tool, effect, at, arguments) for one in principals]
+    answers = [_one(policy, one, tool, effect, at, arguments) for one in sorted(policy.known)]
     found = [answer for answer in answers if answer is not None]
     return tuple(sorted(found, key=lambda answer: (SEVERITY[answer.verdict], answer.principal)))
 
