@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from chargehand.connectors.incoming import Incoming
 from chargehand.errors import BadSettings
 from chargehand_connectors.erp.client import Tryton
-from chargehand_connectors.erp.reading import shipments_of
 
 MAX_DELIVERIES = 100
+_DELIVERY = "stock.shipment.out"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +33,10 @@ class Deliveries:
     async def of_order(self, incoming: Incoming, order: str) -> list[Delivery]:
         """Oldest first; none for an order that the ERP does not know. Raises what the ERP client raises."""
         sales = await self._tryton.search(incoming, "sale.sale", [["number", "=", order]], ["number"], limit=2)
-        found = [each for sale in sales for each in await shipments_of(self._tryton, incoming, sale["id"])]
-        open_ones = [each for each in found if each["state"] != "cancelled"][:MAX_DELIVERIES]
-        return [Delivery(each["number"] or "", each["reference"] or "") for each in open_ones]
+        domain = [["moves.sale", "in", [sale["id"] for sale in sales]], ["state", "!=", "cancelled"]]
+        fields = ("number", "reference")
+        found = await self._tryton.search(incoming, _DELIVERY, domain, fields, limit=MAX_DELIVERIES) if sales else []
+        return [Delivery(each["number"] or "", each["reference"] or "") for each in found]
 
 
 def open_deliveries() -> Deliveries | None:

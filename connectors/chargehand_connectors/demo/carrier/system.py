@@ -8,7 +8,6 @@ from pathlib import Path
 
 from chargehand.discovery import DemoSystem, Progress
 from chargehand.settings import Settings
-from chargehand_connectors.demo.tryton.system import demo_system as tryton
 
 
 def _token_file(settings: Settings) -> Path:
@@ -32,6 +31,9 @@ def _environment(settings: Settings) -> Mapping[str, str]:
 
 
 def _serves(settings: Settings) -> Mapping[str, str]:
+    # Here, not above: the carrier's own process has no use for the ERP's start-up code.
+    from chargehand_connectors.demo.tryton.system import demo_system as tryton
+
     # The demo ERP has one user, so the logistics connector gets its key; a real one would get a reader's.
     erp = tryton.serves(settings) if tryton.serves else {}
     return {
