@@ -34,7 +34,7 @@ from sqlalchemy.dialects.postgresql import TSQUERY
 
 from chargehand.audit.fields import COLUMNS, PATHS
 from chargehand.audit.filter import And, Between, Compare, Node, Not, Or, Text, Time
-from chargehand.audit.store import LeafRow, RecordRow, RollupRow, table
+from chargehand.audit.store import LEFT_OUT, LeafRow, RecordRow, RollupRow, table
 from chargehand.audit.words import words
 from chargehand.errors import BadInput
 
@@ -140,7 +140,7 @@ class _Sql:
                 return and_(true(), *bounds)
             case Compare(field, operator, values):
                 if operator == "=":
-                    return or_(false(), *(self._equal(field, value) for value in values))
+                    return self._any_of(field, values)
                 if operator == "~":
                     return self._text_of(field).ilike(f"%{_escaped(values[0])}%", escape="\\")
                 return self._ordered(field, operator, values[0])
@@ -157,18 +157,31 @@ class _Sql:
     def _column(self, field: str) -> ColumnElement[Any]:
         return (_U if self._rolled_up else _R)[COLUMNS.get(field, field)]
 
+    def _any_of(self, field: str, values: tuple[str, ...]) -> Clause:
+        if field == "rule" or _is_path(field) or any("*" in value for value in values):
+            return or_(false(), *(self._equal(field, value) for value in values))
+        column = self._column(field)
+        if field in ("principal", "agent"):  # `amy` for `person:amy`
+            kinds = ("person", "service", "agent") if field == "principal" else ("agent",)
+            values = tuple(
+                spelt
+                for value in values
+                for spelt in ([value] if ":" in value else [value, *(f"{kind}:{value}" for kind in kinds)])
+            )
+        terms: list[Clause] = [column == values[0] if len(values) == 1 else column.in_(values)]
+        left_out = LEFT_OUT.get(column.name, ())
+        if not self._rolled_up and not set(left_out) & set(values):
+            # What the partial index leaves out, word for word: SQLite can't infer it from a bound value.
+            terms += [column != literal_column(f"'{value}'") for value in left_out]
+        return and_(*terms)
+
     def _equal(self, field: str, value: str) -> Clause:
         if _is_path(field):
             return self._path_equal(field, value)
         if field == "rule":
             return (" " + _R.rules + " ").like(f"% {_pattern(value)} %", escape="\\")
         column = self._column(field)
-        if "*" in value:
-            return self._like(column, value)
-        if field in ("principal", "agent") and ":" not in value:
-            kinds = ("person", "service", "agent") if field == "principal" else ("agent",)
-            return column.in_([value, *(f"{kind}:{value}" for kind in kinds)])
-        return column == value
+        return self._like(column, value) if "*" in value else column == value
 
     def _like(self, column: ColumnElement[str], value: str) -> Clause:
         prefix = value[:-1]

@@ -7,7 +7,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from fixtures.audit import TENANT, ActionLog, make_record
 from sqlalchemy import text
 
 from chargehand.audit.format import leaf_hash
@@ -16,6 +15,7 @@ from chargehand.audit.log import append, initialise, prepare
 from chargehand.audit.model import Record
 from chargehand.database import Database, Transaction
 from chargehand.errors import AuditUnavailable, BadInput, ChargehandError
+from fixtures.audit import TENANT, ActionLog, make_record
 
 
 def leaves(log: ActionLog, tenant: str = TENANT) -> list[tuple[int, bytes]]:

@@ -8,13 +8,13 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from fixtures.audit import TENANT, ActionLog, make_record
 
 from chargehand import clock
 from chargehand.audit import projection
 from chargehand.audit.log import append
 from chargehand.audit.model import Record, Who
 from chargehand.errors import BadInput, NotFound
+from fixtures.audit import TENANT, ActionLog, make_record
 
 NOW = clock.now().replace(microsecond=0)
 

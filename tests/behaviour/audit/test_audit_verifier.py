@@ -13,7 +13,6 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from fixtures.audit import TENANT, ActionLog
 
 from chargehand import clock
 from chargehand.audit import keys, verifier
@@ -22,6 +21,7 @@ from chargehand.audit.integrator import resume
 from chargehand.audit.model import Who
 from chargehand.audit.retention import retire
 from chargehand.audit.verifier import NotEvidence, Report, verify
+from fixtures.audit import TENANT, ActionLog
 
 ROOT = Path(__file__).parents[3]
 Parts = dict[str, bytes]
