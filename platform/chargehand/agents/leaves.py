@@ -6,7 +6,9 @@ interrupt, is given that answer and does nothing twice.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Generator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import datetime, timedelta
 from typing import Any, ParamSpec, TypeVar
 
@@ -30,6 +32,8 @@ P = ParamSpec("P")
 R = TypeVar("R")
 A = TypeVar("A")
 
+_patience: ContextVar[timedelta] = ContextVar("chargehand_patience", default=timedelta(days=1))
+
 _ERRORS: dict[str, type[CallNotDone]] = {
     "denied": CallDenied,
     "rejected": CallRejected,
@@ -37,6 +41,20 @@ _ERRORS: dict[str, type[CallNotDone]] = {
     "failed": CallFailed,
     "in_doubt": CallInDoubt,
 }
+
+
+@contextmanager
+def patience(length: str | timedelta) -> Generator[None]:
+    """How long calls in this block try to reach a system that is down; after that they fail as `retryable`.
+
+    Without it a call is patient for a day, and its run waits: most systems come back, and what they are needed for
+    can't be done without them. `length` is a timedelta or a text such as `90s`, `10m`.
+    """
+    token = _patience.set(duration(length))
+    try:
+        yield
+    finally:
+        _patience.reset(token)
 
 
 async def call(tool: Tool[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
@@ -65,7 +83,7 @@ async def use_tool(name: str, arguments: Mapping[str, Any]) -> Outcome:
     """Use a tool by name, with arguments as plain JSON: for third-party tools that have no declaration here."""
 
     async def send(runtime: Runtime, place: Where, position: int) -> Outcome:
-        return await runtime.call_tool(name, arguments, step=place.path, position=position)
+        return await runtime.call_tool(name, arguments, step=place.path, position=position, patience=_patience.get())
 
     return await leaf("tool", [name, arguments], send)
 

@@ -24,8 +24,10 @@ class Runtime(Protocol):
     @property
     def ledger(self) -> Ledger: ...
 
-    async def call_tool(self, tool: str, arguments: Mapping[str, Any], *, step: str, position: int) -> Outcome:
-        """Through the gateway; waits for people if policy asks."""
+    async def call_tool(
+        self, tool: str, arguments: Mapping[str, Any], *, step: str, position: int, patience: timedelta
+    ) -> Outcome:
+        """Through the gateway; waits for people if policy asks, and for a system that is down, as `patience` allows."""
         ...
 
     async def call_model(self, request: Mapping[str, Any], *, step: str, position: int) -> Mapping[str, Any]: ...

@@ -50,8 +50,11 @@ Out = TypeVar("Out", bound=BaseModel)
 ACTIVITY_LIMIT = timedelta(minutes=5)
 HEARTBEAT = timedelta(seconds=5)
 RETRY = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(minutes=1))
-# A connector that does not answer clearly is tried again after so many seconds each; then the author hears of it.
-CONNECTOR_RETRIES = (1, 2, 5, 10, 20)
+# A connector that does not answer clearly is tried again after so many seconds each, the last ones over and over,
+# as long as the author's patience allows.
+CONNECTOR_RETRIES = (1, 2, 5, 10, 20, 60)
+UNDO_PATIENCE = timedelta(days=1)
+MODEL_RETRIES = (1, 2, 5, 10, 20, 60)
 IN_DOUBT_RECHECK = timedelta(hours=1)
 IN_DOUBT_LIMIT = timedelta(days=30)
 APPROVAL_GRACE = timedelta(seconds=5)
@@ -75,7 +78,9 @@ class TemporalRuntime:
 
     # Tool calls
 
-    async def call_tool(self, tool: str, arguments: Mapping[str, Any], *, step: str, position: int) -> Outcome:
+    async def call_tool(
+        self, tool: str, arguments: Mapping[str, Any], *, step: str, position: int, patience: timedelta
+    ) -> Outcome:
         self._go_on()
         if tool not in self.spec.tool_names():
             raise BadInput(
@@ -91,18 +96,21 @@ class TemporalRuntime:
             return Outcome(state="denied", tool=tool, call_key="", failure=failure)
         self._calls += 1
         self.journal.add("call.proposed", {"tool": tool, "arguments": arguments, "position": position}, step=step)
-        outcome = await self._call_until_settled(tool, arguments, step, position)
+        outcome = await self._call_until_settled(tool, arguments, step, position, patience)
         data = {"tool": tool, "position": position, **outcome.model_dump(mode="json")}
         self.journal.add("call.settled", data, step=step)
         if outcome.succeeded:
             self._done.append((tool, dict(arguments), outcome.value))
         return outcome
 
-    async def _call_until_settled(self, tool: str, arguments: Mapping[str, Any], step: str, position: int) -> Outcome:
+    async def _call_until_settled(
+        self, tool: str, arguments: Mapping[str, Any], step: str, position: int, patience: timedelta
+    ) -> Outcome:
         unavailable = 0
+        give_up = False
+        give_up_at = workflow.now() + patience
         doubt_until: datetime | None = None
         while True:
-            give_up = unavailable > len(CONNECTOR_RETRIES)
             answer = await self._gateway(
                 "tool_call",
                 lambda telling, give_up=give_up: ToolCallIn(
@@ -120,9 +128,11 @@ class TemporalRuntime:
             if answer.approval is not None:
                 await self._wait_for_approval(answer.approval, tool, step, position)
             elif answer.outcome is None:
+                pause = timedelta(seconds=CONNECTOR_RETRIES[min(unavailable, len(CONNECTOR_RETRIES) - 1)])
                 unavailable += 1
-                if unavailable <= len(CONNECTOR_RETRIES):
-                    await self._try_later(answer, tool, step, position, unavailable)
+                give_up = workflow.now() + pause > give_up_at
+                if not give_up:
+                    await self._try_later(answer, tool, step, position, unavailable, pause)
             elif answer.outcome.state == "in_doubt":
                 doubt_until = doubt_until or workflow.now() + IN_DOUBT_LIMIT
                 if workflow.now() >= doubt_until:
@@ -131,13 +141,14 @@ class TemporalRuntime:
             else:
                 return answer.outcome
 
-    async def _try_later(self, answer: ToolCallOut, tool: str, step: str, position: int, attempt: int) -> None:
+    async def _try_later(
+        self, answer: ToolCallOut, tool: str, step: str, position: int, attempt: int, pause: timedelta
+    ) -> None:
         """The connector was not reached, or gave no clear answer: the same key again, a while later."""
-        seconds = CONNECTOR_RETRIES[attempt - 1]
-        data = {"tool": tool, "position": position, "why": answer.unavailable, "seconds": seconds, "attempt": attempt}
-        self.journal.add("call.retry", data, step=step)
+        data = {"tool": tool, "position": position, "why": answer.unavailable, "attempt": attempt}
+        self.journal.add("call.retry", {**data, "seconds": pause.total_seconds()}, step=step)
         with self.journal.waiting("connector", answer.key, answer.unavailable, node=step, until=None):
-            await self._pause(timedelta(seconds=seconds))
+            await self._pause(pause)
 
     def _settled_late(
         self, tool: str, arguments: Mapping[str, Any], step: str, position: int, answer: ToolCallOut
@@ -192,7 +203,7 @@ class TemporalRuntime:
             position = self.ledger.next_position
             self.ledger.next_position += 1
             self.journal.add("call.proposed", {"tool": undoing, "arguments": undo_arguments, "position": position})
-            outcome = await self._call_until_settled(undoing, undo_arguments, "", position)
+            outcome = await self._call_until_settled(undoing, undo_arguments, "", position, UNDO_PATIENCE)
             self.journal.add("call.settled", {"tool": undoing, "position": position, **outcome.model_dump(mode="json")})
 
     # Models
@@ -200,7 +211,7 @@ class TemporalRuntime:
     async def call_model(self, request: Mapping[str, Any], *, step: str, position: int) -> Mapping[str, Any]:
         self._go_on()
         self.journal.add("model.asked", {"tier": request["tier"], "position": position}, step=step)
-        delays = iter(CONNECTOR_RETRIES)
+        delays = iter(MODEL_RETRIES)
         while True:
             answer = await self._gateway(
                 "model_call",

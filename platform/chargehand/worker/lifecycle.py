@@ -8,14 +8,20 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Coroutine
+from pathlib import Path
 from typing import Any
 
 from chargehand.errors import ChargehandError
 from chargehand.settings import Settings, settings
 
+READY_FILE = "CHARGEHAND_READY_FILE"
+"""Names a file to make once the process serves; whoever started it waits for that."""
+
 
 async def until_told(*watched: asyncio.Task[Any]) -> None:
-    """Return at SIGTERM or SIGINT; raise what one of the watched tasks raised before."""
+    """Say that we are up, and return at SIGTERM or SIGINT; raise what one of the watched tasks raised before."""
+    if sign := os.environ.get(READY_FILE):
+        Path(sign).touch()
     told = asyncio.Event()
     loop = asyncio.get_running_loop()
     for one in (signal.SIGTERM, signal.SIGINT):

@@ -159,7 +159,7 @@ async def test_a_carrier_that_is_down_is_retried_and_then_a_person_is_asked(tmp_
         task = await here.until(asked, "somebody to be asked")
         await here.runs.answer(here.person("amy"), task.id, {"status": "delivered"})
         done = await result(here, run)
-    assert done.kinds().count("call.retry") == 5
+    assert done.kinds().count("call.retry") == 4
     assert done.result["result"] == "refunded"
 
 
@@ -224,3 +224,18 @@ async def test_who_is_not_of_customer_service_may_not_start_it(tmp_path: Path) -
     async with company(tmp_path) as here:
         with pytest.raises(Forbidden, match="ada"):
             await here.start("complaint-resolution", BROKEN, by="ada")
+
+
+async def test_an_erp_that_is_down_for_hours_holds_the_run_and_fails_nothing(tmp_path: Path) -> None:
+    back = Down(times=4, then=Company(order(total="420.00")).get_order)
+    async with company(tmp_path, order(total="420.00"), erp__get_order=back) as here:
+        run = await resolve(here)
+
+        async def ended() -> Any:
+            await here.skip(hours=1)
+            detail = await here.runs.get(here.person("amy"), run)
+            return detail if detail.state not in ("running", "waiting") else None
+
+        await here.until(ended, "the run to end")
+        done = await here.governed(run)
+    assert done.result["result"] == "refunded"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from chargehand import ask_person, attempt, call, not_done, note
+from chargehand import ask_person, attempt, call, not_done, note, patience
 from chargehand.outcome import Outcome
 from chargehand_connectors.erp import tools as erp
 from chargehand_connectors.erp.model import Order
@@ -23,6 +23,7 @@ Update = dict[str, Any]
 SERVICE = "role:customer-service"
 FINANCE = "finance@example.com"
 MOST_TIMES_ASKED = 2
+CARRIER_PATIENCE = "30s"
 
 
 async def ask_order_number(state: State) -> Update:
@@ -50,7 +51,8 @@ async def fetch_order(state: State) -> Update:
 
 async def fetch_shipments(state: State) -> Update:
     """The carrier may be down: the call was retried by then, and a person is asked instead."""
-    found = await attempt(logistics.shipments_for_order, order=state.order_number)
+    with patience(CARRIER_PATIENCE):
+        found = await attempt(logistics.shipments_for_order, order=state.order_number)
     if found.succeeded:
         return {"shipments": logistics.shipments_for_order.decode(found.value)}
     if found.failure and found.failure.kind == "not_found":
