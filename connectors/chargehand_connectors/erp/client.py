@@ -33,7 +33,8 @@ class Tryton:
             "Authorization": f"bearer {key}",
             "Accept": "application/json",
             "Accept-Encoding": "identity",
-            "X-Tryton-Context": _b64({"company": company}),
+            # Warnings ask a person at a screen to confirm; here policy and approvers have.
+            "X-Tryton-Context": _b64({"company": company, "_skip_warnings": True}),
         }
         self._client = httpx.AsyncClient(base_url=url, headers=headers, follow_redirects=False, trust_env=False)
 

@@ -148,7 +148,7 @@ class Erp:
             if claimed_for != order:
                 raise BadInput(f"return {return_number} is for order {claimed_for}", field="order", value=order)
             note = await writing.credit(
-                self._tryton, incoming, made, customer=customer, amount=amount, currency=currency
+                self._tryton, incoming, made, customer=customer, amount=amount, currency=currency, reason=reason
             )
             return CreditNote(
                 number=note["number"],

@@ -32,7 +32,7 @@ from chargehand_connectors.erp.reading import (
     sale_numbered,
 )
 
-COMPLAINT = ("number", "state", "date", "origin", "customer", "customer.name", "reference")
+COMPLAINT = ("number", "state", "date", "origin", "customer", "customer.name", "reference", "actions")
 CREDIT = "credit:"
 CANCEL = "cancel:"
 
@@ -91,13 +91,37 @@ async def make_return(
             "lines": [["create", [_line(line, -each, line["unit_price"]) for line, each in wanted]]],
         }
         made = await _create_once(tryton, incoming, values)
+        await _withdraw_if_above(tryton, incoming, made, order)
+    if made["state"] == "cancelled":
+        raise Conflict(f"Return {made['number'] or 'under this key'} was cancelled.", way_out="Create another return.")
     with unfinished(f"return for order {order}"):
         if made["state"] == "draft":
             made = await tryton.act(incoming, "sale.sale", made["id"], "quote", SALE)
+        if complaint["state"] == "draft" and not complaint["actions"]:
+            action = {"action": "sale_return", "result": f"sale.sale,{made['id']}"}
+            values = {"actions": [["create", [action]]]}
+            complaint = await tryton.write(incoming, "sale.complaint", complaint["id"], values, COMPLAINT)
         for state, action in (("draft", "wait"), ("waiting", "approve")):
             if complaint["state"] == state:
                 complaint = await tryton.act(incoming, "sale.complaint", complaint["id"], action, COMPLAINT)
     return made, sale
+
+
+async def _withdraw_if_above(tryton: Tryton, incoming: Incoming, made: Record, order: str) -> None:
+    """Look again once the return is there: of two made at once, elsewhere too, at most one stays within what was paid.
+
+    Raises:
+        Conflict: together they claim more; this one is cancelled.
+    """
+    with unfinished(f"return for order {order}"):
+        sale = await sale_numbered(tryton, incoming, order)
+        if made["state"] == "draft" and sale.claimed > sale.paid:
+            await tryton.act(incoming, "sale.sale", made["id"], "cancel", SALE)
+    if sale.claimed > sale.paid:
+        raise Conflict(
+            f"Returns of order {order} would claim {sale.claimed} {sale.currency}; {sale.paid} were paid.",
+            way_out="Another return was made at the same time; look at the order again.",
+        )
 
 
 async def make_replacement(
@@ -146,7 +170,7 @@ async def cancel(tryton: Tryton, incoming: Incoming, made: Record) -> Record:
 
 
 async def credit(
-    tryton: Tryton, incoming: Incoming, made: Record, *, customer: str, amount: Decimal, currency: str
+    tryton: Tryton, incoming: Incoming, made: Record, *, customer: str, amount: Decimal, currency: str, reason: str
 ) -> Record:
     """The posted credit note of a return; posted now unless an earlier attempt under this key posted it."""
     number, claimed = str(made["number"]), money(-made["total_amount"])
@@ -173,7 +197,7 @@ async def credit(
             if made["state"] == state:
                 await tryton.act(incoming, "sale.sale", made["id"], action, SALE)
                 made = await again(tryton, incoming, made["id"])
-        return await _post(tryton, incoming, made, amount)
+        return await _post(tryton, incoming, made, amount, reason)
 
 
 async def again(tryton: Tryton, incoming: Incoming, sale: int) -> Record:
@@ -193,7 +217,7 @@ def unfinished(what: str) -> Generator[None]:
         raise Ambiguous(f"The {what} was begun and is not finished: {error.detail}") from error
 
 
-async def _post(tryton: Tryton, incoming: Incoming, made: Record, amount: Decimal) -> Record:
+async def _post(tryton: Tryton, incoming: Incoming, made: Record, amount: Decimal, reason: str) -> Record:
     notes = [note for note in await invoices_of(tryton, incoming, made) if note["total_amount"] < 0]
     if len(notes) != 1 or money(-notes[0]["total_amount"]) != amount:
         held = ", ".join(f"{note['number'] or 'a draft'} over {money(-note['total_amount'])}" for note in notes)
@@ -201,7 +225,9 @@ async def _post(tryton: Tryton, incoming: Incoming, made: Record, amount: Decima
     (note,) = notes
     if note["state"] in ("draft", "validated"):
         fields = ("number", "state", "total_amount", "invoice_date", "reference")
-        await tryton.write(incoming, "account.invoice", note["id"], {"reference": incoming.key}, fields)
+        await tryton.write(
+            incoming, "account.invoice", note["id"], {"reference": incoming.key, "description": reason}, fields
+        )
         note = await tryton.act(incoming, "account.invoice", note["id"], "post", fields)
     return note
 
