@@ -79,7 +79,8 @@ def run(arguments: Sequence[str]) -> int:
 def _fail(failure: CommandFailed, arguments: Sequence[str]) -> int:
     if "--json" in arguments:
         json_out(failure.problem())
-    err.print(f"[bold red]✗[/] {clean(failure.detail)}" + (f" {clean(failure.way_out)}" if failure.way_out else ""))
+    detail = failure.detail if failure.detail.endswith((".", "!", "?")) else f"{failure.detail}."
+    err.print(f"[bold red]✗[/] {clean(detail)}" + (f" {clean(failure.way_out)}" if failure.way_out else ""))
     if failure.error_id:
         err.print(f"[dim]The API's log says more under {clean(failure.error_id)}.[/]")
     return failure.code
