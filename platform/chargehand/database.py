@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
@@ -198,6 +199,27 @@ class Database:
         for flush, item in transaction.deferred:
             flushes.setdefault(flush, []).append(item)
         return work, result, None
+
+
+def quick(connection: Connection, statement: str, parameters: Sequence[Any] = ()) -> Any:
+    """Run one statement on the driver itself, for hot paths: SQLAlchemy costs ten times as much as SQLite does.
+
+    `?` marks a parameter whatever the database, and stands for nothing else. Returns the driver's cursor: rows are
+    tuples, `rowcount` is what an update changed.
+
+    Raises:
+        DatabaseUnavailable: the statement failed.
+    """
+    raw: Any = connection.connection.driver_connection
+    try:
+        return raw.execute(statement if connection.dialect.name == "sqlite" else _percent(statement), parameters)
+    except connection.dialect.loaded_dbapi.Error as error:
+        raise DatabaseUnavailable(f"The database refused: {error}.") from error
+
+
+@lru_cache(maxsize=1024)
+def _percent(statement: str) -> str:
+    return statement.replace("?", "%s")
 
 
 def _sqlite_engine(url: str) -> Engine:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Table, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Table, delete, insert, select, update
 from sqlmodel import Field, SQLModel
 
-from chargehand.database import Transaction
+from chargehand.database import Transaction, quick
 from chargehand.errors import BadInput
 from chargehand.gateway.model import StoredCall
 from chargehand.risk.signals import amount_of
@@ -47,15 +47,18 @@ class ReservationRow(SQLModel, table=True):
 BUDGETS: Table = SQLModel.metadata.tables["budget"]
 RESERVATIONS: Table = SQLModel.metadata.tables["budget_reservation"]
 
-_OF_SCOPES = (
-    select(BUDGETS)
-    .where(BUDGETS.c.tenant == bindparam("t"), BUDGETS.c.scope.in_(bindparam("scopes", expanding=True)))
-    .order_by(BUDGETS.c.scope, BUDGETS.c.unit)
-    .with_for_update()
-)
-_RESERVED = select(RESERVATIONS).where(
-    RESERVATIONS.c.tenant == bindparam("t"), RESERVATIONS.c.call_key == bindparam("k")
-)
+_COLUMNS = 'tenant, scope, unit, "limit", reserved, spent'
+_OF_SCOPES = f"SELECT {_COLUMNS} FROM budget WHERE tenant = ? AND scope IN (?, ?, ?) ORDER BY scope, unit"  # noqa: S608
+_RESERVED = "SELECT scope, unit, amount FROM budget_reservation WHERE tenant = ? AND call_key = ?"
+
+
+class _Budget(NamedTuple):
+    tenant: str
+    scope: str
+    unit: str
+    limit: str
+    reserved: str
+    spent: str
 
 
 def set_limit(tx: Transaction, tenant: str, scope: str, unit: str, limit: Decimal) -> None:
@@ -70,10 +73,11 @@ def set_limit(tx: Transaction, tenant: str, scope: str, unit: str, limit: Decima
 
 def reserve(tx: Transaction, call: StoredCall, arguments: Mapping[str, Any]) -> str:
     """Reserve what the call costs in every budget that covers it. Returns why it is too much, or empty."""
-    scopes = [f"run:{call.run}", f"agent:{call.agent.removeprefix('agent:')}", "tenant"]
-    budgets = tx.connection.execute(_OF_SCOPES, {"t": call.tenant, "scopes": scopes}).all()
-    planned: list[tuple[Any, Decimal]] = []
-    for budget in budgets:
+    scopes = (f"run:{call.run}", f"agent:{call.agent.removeprefix('agent:')}", "tenant")
+    lock = "" if tx.connection.dialect.name == "sqlite" else " FOR UPDATE"
+    rows = quick(tx.connection, _OF_SCOPES + lock, (call.tenant, *scopes)).fetchall()
+    planned: list[tuple[_Budget, Decimal]] = []
+    for budget in (_Budget(*row) for row in rows):
         cost = _cost(budget.unit, arguments)
         if cost == 0:
             continue
@@ -91,12 +95,12 @@ def reserve(tx: Transaction, call: StoredCall, arguments: Mapping[str, Any]) -> 
 
 def settle(tx: Transaction, call: StoredCall, *, spent: bool) -> None:
     """Turn the call's reservations into spending, or release them."""
-    rows = tx.connection.execute(_RESERVED, {"t": call.tenant, "k": call.key}).all()
-    for row in rows:
-        where = (BUDGETS.c.tenant == row.tenant, BUDGETS.c.scope == row.scope, BUDGETS.c.unit == row.unit)
+    rows = quick(tx.connection, _RESERVED, (call.tenant, call.key)).fetchall()
+    for scope, unit, reserved in rows:
+        where = (BUDGETS.c.tenant == call.tenant, BUDGETS.c.scope == scope, BUDGETS.c.unit == unit)
         budget = tx.connection.execute(select(BUDGETS).where(*where).with_for_update()).one_or_none()
         if budget is not None:
-            amount = Decimal(row.amount)
+            amount = Decimal(reserved)
             now_spent = Decimal(budget.spent) + (amount if spent else 0)
             _set(tx.connection, budget, reserved=Decimal(budget.reserved) - amount, spent=now_spent)
     if rows:

@@ -32,9 +32,7 @@ def record(tx: Transaction, desk: Desk, case: Case) -> Case | Stop:
     if case.sent:
         return no_repeat(tx, case, _why(decision)) if decision.verdict == "deny" else case
     if case.known is None:
-        store.add(tx.connection, _row(case, decision))
-        known = store.get(tx.connection, case.call.tenant, case.call.key)
-        case = replace(case, known=known)
+        case = replace(case, known=store.add(tx.connection, _row(case, decision)))
         if decision.verdict != "allow":
             log.of_case(tx, case, "decision", detail=_reasons(decision))
     if decision.verdict != "deny":

@@ -25,7 +25,7 @@ from chargehand.gateway import budgets, log, store
 from chargehand.gateway.desk import Case, Desk, Stop
 from chargehand.gateway.dispatch import Answer
 from chargehand.gateway.model import StoredCall
-from chargehand.outcome import Failure
+from chargehand.outcome import Failure, Outcome
 
 
 def settle(tx: Transaction, desk: Desk, case: Case, answer: Answer) -> Stop:
@@ -83,6 +83,8 @@ def finish(
         )
         if known.state == "in_doubt":
             _tell_run(tx, known, at)
+        ended = {"state": outcome, "tool": known.tool, "call_key": known.key, "value": value, "failure": failure}
+        return Stop(Outcome.model_validate(ended))
     return recorded(tx, known)
 
 

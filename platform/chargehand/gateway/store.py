@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, Index, Row, Table, bindparam, insert, or_, select, text, update
+from sqlalchemy import Connection, Index, Table, or_, select, text
 from sqlmodel import Field, SQLModel
 
 from chargehand import clock
+from chargehand.database import quick
 from chargehand.gateway.model import StoredCall
 from chargehand.outcome import Failure
 
@@ -76,16 +78,10 @@ class ToolCallRow(SQLModel, table=True):
 
 CALLS: Table = SQLModel.metadata.tables["tool_call"]
 
-_INSERT = insert(CALLS)
-_BY_KEY = select(CALLS).where(CALLS.c.tenant == bindparam("t"), CALLS.c.key == bindparam("k"))
-_BY_KEY_LOCKED = _BY_KEY.with_for_update()
-
-
-def add(connection: Connection, values: Mapping[str, Any]) -> None:
-    """Insert a row; a second one of the same tenant and key raises IntegrityError."""
-    connection.execute(_INSERT, {**_EMPTY, **values})
-
-
+_NAMES = tuple(column.name for column in CALLS.columns)
+_COLUMNS = ", ".join(f'"{name}"' for name in _NAMES)
+_SELECT = f'SELECT {_COLUMNS} FROM tool_call WHERE tenant = ? AND "key" = ?'  # noqa: S608  # only names of ours
+_INSERT = f"INSERT INTO tool_call ({_COLUMNS}) VALUES ({', '.join('?' * len(_NAMES))})"  # noqa: S608
 _EMPTY: dict[str, Any] = {
     "outcome": "",
     "result": "",
@@ -106,9 +102,17 @@ _EMPTY: dict[str, Any] = {
 }
 
 
+def add(connection: Connection, values: Mapping[str, Any]) -> StoredCall:
+    """Insert a row and return it. Raises DatabaseUnavailable for a second one of the same tenant and key."""
+    row = tuple(values[name] if name in values else _EMPTY[name] for name in _NAMES)
+    quick(connection, _INSERT, row)
+    return stored(row)
+
+
 def get(connection: Connection, tenant: str, key: str, *, for_update: bool = False) -> StoredCall | None:
     """One call; `for_update` holds its row until the end of the transaction."""
-    row = connection.execute(_BY_KEY_LOCKED if for_update else _BY_KEY, {"t": tenant, "k": key}).one_or_none()
+    statement = _SELECT if not for_update or connection.dialect.name == "sqlite" else f"{_SELECT} FOR UPDATE"
+    row = quick(connection, statement, (tenant, key)).fetchone()
     return None if row is None else stored(row)
 
 
@@ -123,12 +127,20 @@ def change(
     fence: int | None = None,
 ) -> bool:
     """Set columns of a call that is in one of `states` (and has this digest and fence). Returns whether it was."""
-    query = update(CALLS).where(CALLS.c.tenant == tenant, CALLS.c.key == key, CALLS.c.state.in_(states))
-    if digest:
-        query = query.where(CALLS.c.digest == digest)
-    if fence is not None:
-        query = query.where(CALLS.c.fence == fence)
-    return connection.execute(query.values(**values)).rowcount == 1
+    statement = _update(tuple(values), len(states), bool(digest), fence is not None)
+    guards = (*states, *((digest,) if digest else ()), *(() if fence is None else (fence,)))
+    return quick(connection, statement, (*values.values(), tenant, key, *guards)).rowcount == 1
+
+
+@lru_cache(maxsize=256)
+def _update(names: tuple[str, ...], states: int, with_digest: bool, with_fence: bool) -> str:
+    unknown = set(names) - set(_NAMES)
+    if unknown:
+        raise ValueError(f"tool_call has no columns {sorted(unknown)}")
+    columns = ", ".join(f'"{name}" = ?' for name in names)
+    guards = (" AND digest = ?" if with_digest else "") + (" AND fence = ?" if with_fence else "")
+    where = f'tenant = ? AND "key" = ? AND state IN ({", ".join("?" * states)}){guards}'
+    return f"UPDATE tool_call SET {columns} WHERE {where}"  # noqa: S608  # names are checked, the rest is bound
 
 
 def later_write(connection: Connection, call: StoredCall) -> bool:
@@ -190,46 +202,15 @@ def orphans(connection: Connection, before: datetime, limit: int) -> list[Stored
     return [stored(row) for row in connection.execute(query)]
 
 
-def stored(row: Row[Any]) -> StoredCall:
-    return StoredCall(
-        tenant=row.tenant,
-        key=row.key,
-        run=row.run,
-        chain=tuple(orjson.loads(row.chain)),
-        agent=row.agent,
-        agent_version=row.agent_version,
-        step=row.step,
-        business_key=row.business_key,
-        tool=row.tool,
-        effect=row.effect,
-        delivery=row.delivery,
-        pin=row.pin,
-        exact=row.exact,
-        digest=row.digest,
-        sentence=row.sentence,
-        verdict=row.verdict,
-        rules=tuple(orjson.loads(row.rules)),
-        policy_revision=row.policy_revision,
-        state=row.state,
-        outcome=row.outcome,
-        result=row.result,
-        result_digest=row.result_digest,
-        failure=Failure.model_validate_json(row.failure) if row.failure else None,
-        approval=row.approval,
-        grant=row.grant,
-        mandate=row.mandate,
-        attempts=row.attempts,
-        fence=row.fence,
-        holder=row.holder,
-        lease_until=_time(row.lease_until),
-        first_sent_at=_time(row.first_sent_at),
-        alive_until=_time(row.alive_until),
-        earlier_alive_until=_time(row.earlier_alive_until),
-        proposed_at=clock.parse(row.proposed_at),
-        settled_at=_time(row.settled_at),
-        finding=row.finding,
-    )
-
-
-def _time(value: str) -> datetime | None:
-    return clock.parse(value) if value else None
+def stored(row: Sequence[Any]) -> StoredCall:
+    """A row, its columns in the table's order."""
+    at = dict(zip(_NAMES, row, strict=True))
+    for name in ("person", "acting_agent", "counterparty"):
+        del at[name]
+    for name in ("chain", "rules"):
+        at[name] = tuple(orjson.loads(at[name]))
+    for name in ("lease_until", "first_sent_at", "alive_until", "earlier_alive_until", "settled_at"):
+        at[name] = clock.parse(at[name]) if at[name] else None
+    at["proposed_at"] = clock.parse(at["proposed_at"])
+    at["failure"] = Failure.model_validate_json(at["failure"]) if at["failure"] else None
+    return StoredCall(**at)

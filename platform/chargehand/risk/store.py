@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Row, Table, insert, select, update
 from sqlmodel import Field, SQLModel
 
 from chargehand import clock
+from chargehand.database import quick
 from chargehand.risk.model import Freeze
 
 
@@ -31,7 +32,8 @@ class FreezeRow(SQLModel, table=True):
 
 
 FREEZES: Table = SQLModel.metadata.tables["freeze"]
-_IN_FORCE = select(FREEZES).where(FREEZES.c.lifted_at == "")
+_COLUMNS = "id, tenant, scope, name, reason, frozen_by, frozen_at"
+_IN_FORCE = f"SELECT {_COLUMNS} FROM \"freeze\" WHERE tenant = ? AND lifted_at = ''"  # noqa: S608  # only names of ours
 
 
 def add(connection: Connection, freeze: Freeze) -> None:
@@ -71,7 +73,10 @@ def get(connection: Connection, tenant: str, freeze: str) -> Freeze | None:
 
 def in_force(connection: Connection, tenant: str) -> list[Freeze]:
     """What is frozen in one tenant now."""
-    return [_freeze(row) for row in connection.execute(_IN_FORCE.where(FREEZES.c.tenant == tenant))]
+    return [
+        Freeze(id_, of, scope, name, reason, by, clock.parse(at))
+        for id_, of, scope, name, reason, by, at in quick(connection, _IN_FORCE, (tenant,)).fetchall()
+    ]
 
 
 def all_of(connection: Connection, tenant: str) -> Sequence[Freeze]:
