@@ -51,7 +51,7 @@ def record(n: int) -> Record:
         who=Who(principal="person:amy", chain=("person:amy", "agent:complaint-resolution"),
                 agent="agent:complaint-resolution", agent_version="1.4.2"),
         step="refund", call_key=f"{n:064x}", tool="erp.create_credit_note", pin="sha256:" + "ab" * 16,
-        effect="irreversible", arguments={"order": f"SO-{n}", "amount": "128.00", "currency": "CNY", "reason": "broken"},
+        effect="irreversible", arguments={"order": f"SO-{n}", "amount": "128.00", "currency": "CNY", "why": "broken"},
         digest="cd" * 32, decision="allow", rules=("refund-small",), policy_revision="ef" * 16,
         business_key=f"SO-{n}", trace_id="01" * 16,
     )  # fmt: skip

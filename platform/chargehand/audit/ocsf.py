@@ -136,7 +136,7 @@ def _delegation(content: dict[str, Any], who: dict[str, Any], at: int) -> dict[s
         "uid": content.get("run") or content["id"],
         "created_time": at,
         "issuer_uid": who.get("principal", ""),
-    } | _given(parent_uid=content.get("approval"))
+    }
 
 
 def _attestation(seq: int, leaf: bytes, origin: str) -> dict[str, Any]:

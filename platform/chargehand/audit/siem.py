@@ -45,6 +45,8 @@ class Receiver(Protocol):
 
     def send(self, batch: list[Sent]) -> None: ...
 
+    def close(self) -> None: ...
+
 
 class SyslogReceiver:
     """RFC 5424 messages over one TCP connection, octet-counted; numbers are structured data."""
@@ -60,9 +62,14 @@ class SyslogReceiver:
         try:
             self._socket.sendall(b"".join(self._frame(one) for one in batch))
         except OSError:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        if self._socket is not None:
             self._socket.close()
             self._socket = None
-            raise
 
     @staticmethod
     def _frame(one: Sent) -> bytes:
@@ -95,6 +102,9 @@ class HttpReceiver:
             raise OSError(str(error) or type(error).__name__) from None
         if not answer.is_success:
             raise OSError(f"HTTP {answer.status_code}")
+
+    def close(self) -> None:
+        """Nothing is kept open."""
 
 
 def receiver(url: str, token: str = "") -> Receiver:

@@ -128,7 +128,7 @@ async def test_one_record_by_id_and_by_number(filled: ActionLog) -> None:
 
 
 @pytest.mark.parametrize("filter", ["", "decision:deny", "tool:erp.*", "arguments.n < 60", "urgent"])
-async def test_charts_count_as_a_page_does(filled: ActionLog, filter: str) -> None:
+async def test_charts_count_as_a_page_does(filled: ActionLog, filter: str) -> None:  # noqa: A002
     page = await filled.service.query(TENANT, filter, limit=1000)
     bars = await filled.service.histogram(TENANT, filter, bucket="day", by="decision", zone=ZoneInfo("Asia/Tokyo"))
     expected: Counter[tuple[datetime, str]] = Counter()

@@ -184,7 +184,10 @@ def test_a_single_bit_anywhere_is_found(signed: ActionLog, evidence: Path, recor
 @pytest.mark.parametrize(
     ("statement", "kind"),
     [
-        ("UPDATE audit_leaf SET leaf = CAST(replace(CAST(leaf AS text), 'allow', 'deny') AS blob) WHERE seq = 150", "edited"),
+        (
+            "UPDATE audit_leaf SET leaf = CAST(replace(CAST(leaf AS text), 'allow', 'deny') AS blob) WHERE seq = 150",
+            "edited",
+        ),
         ("DELETE FROM audit_leaf WHERE seq = 150", "deleted"),
         ("UPDATE audit_leaf SET leaf = NULL WHERE seq = 150", "deleted"),
         ("UPDATE audit_leaf SET leaf = (SELECT leaf FROM audit_leaf WHERE seq = 7) WHERE seq = 150", "reordered"),
