@@ -101,7 +101,7 @@ def pin(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Write pin files from the declarations of our own connectors, for review before a commit. Works without the API."""
+    """Write pin files from the declarations of our own connectors, to review before a commit. Works without the API."""
     from chargehand.connectors.pins import PinBook
     from chargehand.connectors.registry import load_connectors
     from chargehand.connectors.service import declared_changes, pin_declared
@@ -109,9 +109,7 @@ def pin(
     policies = settings().policies
     ours = [one for one in load_connectors(policies) if one.is_ours and connector in ("", one.name)]
     if not ours:
-        raise CommandFailed(
-            f"There is no connector of ours named {connector!r}.", way_out="See `connectors list`."
-        )
+        raise CommandFailed(f"There is no connector of ours named {connector!r}.", way_out="`connectors list`.")
     pins = PinBook(policies).all()
     changes = [change for one in ours for change in declared_changes(pins, one)]
     written = [] if check_only else [str(pin_declared(policies, one)) for one in ours]

@@ -13,7 +13,10 @@ from chargehand.runs.views import NodeState
 
 
 def draw(graph: Graph, nodes: Mapping[str, NodeState] | None = None) -> Tree:
-    """A tree from the start; a node that was drawn already is only pointed to (↩), ◇ marks a choice. `nodes` says where a run stands."""
+    """A tree from the start; a node that was drawn already is only pointed to (↩), ◇ marks a choice.
+
+    `nodes` says where a run stands.
+    """
     labels = {node.id: node.label for node in graph.nodes}
     outgoing: dict[str, list[GraphEdge]] = defaultdict(list)
     for edge in graph.edges:
@@ -24,9 +27,7 @@ def draw(graph: Graph, nodes: Mapping[str, NodeState] | None = None) -> Tree:
 
     def grow(branch: Tree, source: str) -> None:
         for edge in outgoing[source]:
-            label = (
-                f"[dim]◇ {clean(edge.label)}:[/] " if edge.label else "[dim]◇[/] " if edge.conditional else ""
-            )
+            label = f"[dim]◇ {clean(edge.label)}:[/] " if edge.label else "[dim]◇[/] " if edge.conditional else ""
             name = clean(labels.get(edge.target, edge.target))
             if edge.target in drawn:
                 branch.add(f"{label}[dim]↩ {name}[/]")

@@ -87,8 +87,9 @@ async def names(app: FastAPI, connect: Connect, db: Database) -> dict[str, str]:
     assert isinstance(waiting, ApprovalNeeded), waiting
     now = clock.now()
     task = {
-        "id": "task_01STRIPES", "tenant": "demo", "run": run, "agent": "complaint-resolution", "node": "ask", "title": "",
-        "question": f"{MARK}?", "form": '{"type":"string"}', "to": "role:customer-service", "principal": "person:amy",
+        "id": "task_01STRIPES", "tenant": "demo", "run": run, "agent": "complaint-resolution", "node": "ask",
+        "title": "", "question": f"{MARK}?",
+        "form": '{"type":"string"}', "to": "role:customer-service", "principal": "person:amy",
         "state": "open", "asked_at": clock.iso(now), "expires_at": clock.iso(now + timedelta(days=1)), "answer": "",
         "answered_by": "", "answered_at": "", "told": True,
     }  # fmt: skip
