@@ -90,6 +90,8 @@ class Story:
             started_at=event.at,
             **values,
         )
+        if key in self._open:  # begun anew without an end: what was before has ended with it
+            self._end(event, key, "stopped")
         self.steps[event.seq] = step
         self._open[key] = event.seq
         return step
@@ -115,25 +117,33 @@ class Story:
     def _node(self, event: RunEvent) -> Step | None:
         what, path = event.kind.partition(".")[2], event.step
         known = self.nodes.get(path) or NodeState(state="running", visits=0)
+        key = f"node:{path}:{event.data.get('task') or ''}"
         if what == "started":
             self._began[path] = event.at
             self.nodes[path] = NodeState(state="running", visits=known.visits + 1, milliseconds=known.milliseconds)
             name = str(event.data.get("node") or path)
-            return self._begin(event, f"node:{path}", "node", name.replace("_", " "), "node", parameters={"node": path})
+            return self._begin(event, key, "node", name.replace("_", " "), "node", parameters={"node": path})
         state: StepState = "waiting" if what == "waiting" else "failed" if what == "failed" else "succeeded"
         spent = int((event.at - self._began.get(path, event.at)).total_seconds() * 1000)
         self.nodes[path] = known.model_copy(
             update={"state": state, "milliseconds": (known.milliseconds or 0) + (0 if what == "waiting" else spent)}
         )
         if what == "waiting":
-            return self._change(f"node:{path}", state="waiting")
-        return self._end(event, f"node:{path}", state, detail=str(event.data.get("error") or ""))
+            return self._change(key, state="waiting")
+        ended = self._end(event, key, state, detail=str(event.data.get("error") or ""))
+        if self._open_nodes(path):  # sent out several times at once: the node runs until the last of them is done
+            self.nodes[path] = self.nodes[path].model_copy(update={"state": "running"})
+        return ended
+
+    def _open_nodes(self, path: str) -> list[str]:
+        return [key for key in self._open if key.startswith(f"node:{path}:")]
 
     def _node_state(self, path: str, state: StepState) -> None:
         """A leaf that waits makes its node wait, and running again makes it run."""
         if known := self.nodes.get(path):
             self.nodes[path] = known.model_copy(update={"state": state})
-            self._change(f"node:{path}", state=state)
+            for key in self._open_nodes(path):
+                self._change(key, state=state)
 
     # Tool calls
 
