@@ -4,7 +4,7 @@ import { http, must, queries, type Schemas } from './client';
 export type ApprovalSummary = Schemas['ApprovalSummary'];
 export type Approval = Schemas['Approval'];
 export type ApprovalPage = Schemas['ApprovalPage'];
-export type Mandate = Schemas['Mandate'];
+export type Mandate = Schemas['MandateView'];
 export type MandateProposal = Schemas['MandateProposal'];
 
 export type ApprovalFilter = { state?: 'pending' | 'closed' | 'all'; mine?: boolean; run?: string; agent?: string };

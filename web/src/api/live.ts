@@ -1,8 +1,8 @@
 /** One live stream a browser, not one a tab.
  *
  * A browser opens six connections to a host over HTTP/1.1, so a stream in each tab starves the seventh. The tab that
- * holds a Web Lock keeps the stream and passes events on; when it closes, another takes the lock and resumes after the
- * last event id. Live events are hints to load anew: they are never evidence, and nothing is decided from them.
+ * holds a Web Lock keeps the stream and passes events on; when it closes, another takes the lock, and all tabs load anew
+ * what they show. A stream that breaks is resumed by the browser with Last-Event-ID. Live events are hints to load anew: they are never evidence, and nothing is decided from them.
  */
 import type { Schemas } from './client';
 
@@ -11,8 +11,7 @@ export type LiveState = 'connecting' | 'live' | 'stale';
 type Message = { kind: 'event'; event: LiveEvent } | { kind: 'state'; state: LiveState } | { kind: 'hello' };
 
 const CHANNEL = 'chargehand.live';
-const LAST_ID = 'chargehand.live.last';
-export const KINDS = ['counts', 'run', 'approval', 'mandate', 'freeze', 'alert', 'policy', 'connector', 'call'] as const;
+export const KINDS = ['counts', 'run', 'approval', 'mandate', 'freeze', 'alert', 'policy', 'connector', 'call', 'task', 'reset'] as const;
 
 type Handlers = { onEvent: (event: LiveEvent) => void; onState: (state: LiveState) => void };
 
@@ -27,8 +26,9 @@ export function connectLive({ onEvent, onState }: Handlers): () => void {
 
   const receive = (message: Message) => {
     if (message.kind === 'event') onEvent(message.event);
-    else if (message.kind === 'state') onState((state = message.state));
-    else if (leading) channel.postMessage({ kind: 'state', state } satisfies Message);
+    else if (message.kind === 'state') {
+      if (message.state !== state) onState((state = message.state));
+    } else if (leading && state !== 'connecting') channel.postMessage({ kind: 'state', state } satisfies Message);
   };
   const emit = (message: Message) => {
     receive(message);
@@ -37,8 +37,7 @@ export function connectLive({ onEvent, onState }: Handlers): () => void {
   channel.onmessage = (event: MessageEvent<Message>) => receive(event.data);
 
   const open = () => {
-    const last = localStorage.getItem(LAST_ID);
-    source = new EventSource(last ? `/api/live?after=${encodeURIComponent(last)}` : '/api/live');
+    source = new EventSource('/api/live');
     source.onopen = () => emit({ kind: 'state', state: 'live' });
     source.onerror = () => {
       emit({ kind: 'state', state: 'stale' });
@@ -51,13 +50,13 @@ export function connectLive({ onEvent, onState }: Handlers): () => void {
     for (const kind of KINDS) {
       source.addEventListener(kind, (event) => {
         const message = event as MessageEvent<string>;
-        if (message.lastEventId) localStorage.setItem(LAST_ID, message.lastEventId);
         emit({ kind: 'event', event: JSON.parse(message.data) as LiveEvent });
       });
     }
   };
   const lead = () => {
     leading = true;
+    if (state !== 'connecting') emit({ kind: 'state', state: 'stale' }); // taken over: there may be a gap
     open();
     return new Promise<void>((resolve) => ended.signal.addEventListener('abort', () => resolve()));
   };

@@ -9,6 +9,7 @@ import { policyKeys } from './policy';
 import { riskKeys } from './risk';
 import { runKeys } from './runs';
 
+/** Query keys by kind of event; the empty key is everything. */
 const STALE: Record<LiveEvent['kind'], (event: LiveEvent) => readonly (readonly unknown[])[]> = {
   counts: () => [],
   run: (event) => [runKeys.lists, runKeys.one(event.id), runKeys.steps(event.id), runKeys.tasks],
@@ -19,6 +20,8 @@ const STALE: Record<LiveEvent['kind'], (event: LiveEvent) => readonly (readonly 
   policy: () => [policyKeys.all],
   connector: () => [connectorKeys.all],
   call: () => [callKeys.all],
+  task: () => [runKeys.tasks, runKeys.lists],
+  reset: () => [[]],
 };
 
 let waiting = new Map<string, readonly unknown[]>();

@@ -84,6 +84,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/agents/{agent}/figures": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Agent Figures
+         * @description Runs, success, approvals asked, spend of the last days.
+         */
+        get: operations["getAgentFigures"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/agents/{agent}/graph": {
         parameters: {
             query?: never;
@@ -104,6 +124,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/agents/{agent}/versions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Agent Versions
+         * @description Versions that have run, newest first.
+         */
+        get: operations["listAgentVersions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/alerts": {
         parameters: {
             query?: never;
@@ -113,7 +153,7 @@ export interface paths {
         };
         /**
          * List Alerts
-         * @description What the detectors found in the action log.
+         * @description What the detectors found in the last day of the action log, newest first.
          */
         get: operations["listAlerts"];
         put?: never;
@@ -135,7 +175,7 @@ export interface paths {
         put?: never;
         /**
          * Handle Alert
-         * @description Acknowledge or dismiss an alert.
+         * @description Acknowledge or dismiss an alert; recorded.
          */
         post: operations["handleAlert"];
         delete?: never;
@@ -478,6 +518,8 @@ export interface paths {
         /**
          * Live
          * @description Counts and changes of what I may see; resumes after `Last-Event-ID`. A comment every 15 s keeps it alive.
+         *
+         *     An event says what to look at again; `reset` says: at everything.
          */
         get: operations["live"];
         put?: never;
@@ -789,13 +831,13 @@ export interface paths {
         };
         /**
          * List Mandates
-         * @description Standing pre-approvals and how far they are used.
+         * @description Standing pre-approvals and how far they are used, newest first.
          */
         get: operations["listMandates"];
         put?: never;
         /**
          * Give Mandate
-         * @description Pre-approve up to a number of calls and an amount, until a date.
+         * @description Pre-approve up to a number of calls and an amount, until a date. It covers what I alone could approve.
          */
         post: operations["giveMandate"];
         delete?: never;
@@ -813,7 +855,7 @@ export interface paths {
         };
         /**
          * List Proposals
-         * @description What the approval history suggests to pre-approve, with the evidence.
+         * @description What the approval history suggests that I pre-approve, with the evidence.
          */
         get: operations["listMandateProposals"];
         put?: never;
@@ -1669,6 +1711,43 @@ export interface components {
             /** Version */
             version: string;
         };
+        /**
+         * AgentFigures
+         * @description How an agent did over the last days.
+         */
+        AgentFigures: {
+            /** Agent */
+            agent: string;
+            /** Approvals Asked */
+            approvals_asked: number;
+            /** By State */
+            by_state: {
+                [key: string]: number;
+            };
+            /**
+             * Cost
+             * @description Of model calls whose price is known, one for each currency
+             */
+            cost: components["schemas"]["Money"][];
+            /** Days */
+            days: number;
+            /** Last Run At */
+            last_run_at: string | null;
+            /**
+             * Median Seconds
+             * @description Of runs that succeeded, waiting for people included
+             */
+            median_seconds: number | null;
+            /** Runs */
+            runs: number;
+            /** Tool Calls */
+            tool_calls: number;
+            /**
+             * Unpriced
+             * @description Model calls whose price is not known
+             */
+            unpriced: number;
+        };
         /** AgentSummary */
         AgentSummary: {
             /** Category */
@@ -1722,21 +1801,36 @@ export interface components {
              */
             says: string;
         };
+        /** AgentVersion */
+        AgentVersion: {
+            /** Current */
+            current: boolean;
+            /**
+             * First Run At
+             * Format: date-time
+             */
+            first_run_at: string;
+            /**
+             * Last Run At
+             * Format: date-time
+             */
+            last_run_at: string;
+            /** Open Runs */
+            open_runs: number;
+            /** Runs */
+            runs: number;
+            /** Version */
+            version: string;
+        };
         /** AlertView */
         AlertView: {
             /** Agent */
             agent: string;
-            /**
-             * Comment
-             * @default
-             */
+            /** Comment */
             comment: string;
             /** Detector */
             detector: string;
-            /**
-             * Handled By
-             * @default
-             */
+            /** Handled By */
             handled_by: string;
             /** Id */
             id: string;
@@ -1747,11 +1841,11 @@ export interface components {
             level: "low" | "medium" | "high";
             /**
              * Message Id
-             * @default
+             * @description For translation, with `parameters`
              */
             message_id: string;
             /** Parameters */
-            parameters?: {
+            parameters: {
                 [key: string]: string;
             };
             /** Principal */
@@ -2992,25 +3086,31 @@ export interface components {
          */
         LiveEvent: {
             counts?: components["schemas"]["Counts"] | null;
-            /** Detail */
-            detail?: {
-                [key: string]: unknown;
-            };
             /**
              * Id
-             * @description What changed, e.g. a run id; empty for counts
+             * @description What changed, e.g. a run id; empty for counts and reset
              */
             id: string;
             /**
              * Kind
              * @enum {string}
              */
-            kind: "counts" | "run" | "approval" | "mandate" | "freeze" | "alert" | "policy" | "connector" | "call";
+            kind: "reset" | "counts" | "run" | "task" | "call" | "approval" | "mandate" | "freeze" | "policy" | "connector" | "alert";
+            /**
+             * Run
+             * @default
+             */
+            run: string;
             /**
              * State
              * @default
              */
             state: string;
+            /**
+             * Tool
+             * @default
+             */
+            tool: string;
         };
         /**
          * LogStatus
@@ -3032,48 +3132,6 @@ export interface components {
             signed_at: string;
             /** Size */
             size: number;
-        };
-        /** Mandate */
-        Mandate: {
-            /** Agent */
-            agent: string;
-            /** Calls */
-            calls: number;
-            /** Calls Used */
-            calls_used: number;
-            /** Currency */
-            currency: string;
-            /** Each */
-            each: string;
-            /** Field */
-            field: string;
-            /**
-             * Given At
-             * Format: date-time
-             */
-            given_at: string;
-            /** Given By */
-            given_by: string;
-            /** Id */
-            id: string;
-            /** Reason */
-            reason: string;
-            /**
-             * State
-             * @enum {string}
-             */
-            state: "active" | "used_up" | "expired" | "revoked";
-            /** Tool */
-            tool: string;
-            /** Total */
-            total: string;
-            /** Total Used */
-            total_used: string;
-            /**
-             * Until
-             * Format: date-time
-             */
-            until: string;
         };
         /**
          * MandateProposal
@@ -3103,12 +3161,64 @@ export interface components {
             id: string;
             /** Rejected */
             rejected: number;
+            /** Rules */
+            rules: string[];
             /** Sentence */
             sentence: string;
             /** Tool */
             tool: string;
             /** Total */
             total: string;
+        };
+        /** MandateView */
+        MandateView: {
+            /** Agent */
+            agent: string;
+            /** Calls */
+            calls: number;
+            /** Calls Used */
+            calls_used: number;
+            /** Currency */
+            currency: string;
+            /**
+             * Each
+             * @description Decimal as text; empty: not capped
+             */
+            each: string;
+            /** Field */
+            field: string;
+            /**
+             * Given At
+             * Format: date-time
+             */
+            given_at: string;
+            /** Given By */
+            given_by: string;
+            /** Given By Name */
+            given_by_name: string;
+            /** Id */
+            id: string;
+            /** Reason */
+            reason: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "active" | "used_up" | "expired" | "revoked";
+            /** Tool */
+            tool: string;
+            /**
+             * Total
+             * @description Decimal as text; empty: not capped
+             */
+            total: string;
+            /** Total Used */
+            total_used: string;
+            /**
+             * Until
+             * Format: date-time
+             */
+            until: string;
         };
         /**
          * Me
@@ -5185,6 +5295,102 @@ export interface operations {
             };
         };
     };
+    getAgentFigures: {
+        parameters: {
+            query?: {
+                days?: number;
+            };
+            header?: never;
+            path: {
+                agent: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AgentFigures"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Signed in, and not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nothing by that name in this tenant */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It changed after you looked, or was already decided */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description That input can't be used; each problem names its field */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many attempts; `Retry-After` says when to try again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A request left and no clear answer came */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something we need does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     getAgentGraph: {
         parameters: {
             query?: never;
@@ -5203,6 +5409,100 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Graph"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Signed in, and not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nothing by that name in this tenant */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It changed after you looked, or was already decided */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description That input can't be used; each problem names its field */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many attempts; `Retry-After` says when to try again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A request left and no clear answer came */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something we need does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listAgentVersions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                agent: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AgentVersion"][];
                 };
             };
             /** @description Not signed in */
@@ -7106,14 +7406,14 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                "last-event-id"?: string;
+                "last-event-id"?: number | null;
             };
             path?: never;
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description Named events */
+            /** @description Named by `kind` */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -8817,7 +9117,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Mandate"][];
+                    "application/json": components["schemas"]["MandateView"][];
                 };
             };
             /** @description Not signed in */
@@ -8913,7 +9213,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Mandate"];
+                    "application/json": components["schemas"]["MandateView"];
                 };
             };
             /** @description Not signed in */
@@ -9103,7 +9403,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Mandate"];
+                    "application/json": components["schemas"]["MandateView"];
                 };
             };
             /** @description Not signed in */

@@ -22,7 +22,11 @@ export function Dialog({ open, onClose, title, children, footer, shape = 'center
   const heading = useId();
   useEffect(() => {
     const dialog = ref.current;
-    if (open && dialog && !dialog.open) dialog.showModal();
+    if (open && dialog && !dialog.open) {
+      dialog.showModal();
+      // The first thing to fill in, not the way out; where nothing is to be filled in, the browser's choice stands.
+      dialog.querySelector<HTMLElement>('[autofocus], form select, form input:not([type=radio]), form textarea')?.focus();
+    }
     return () => dialog?.close();
   }, [open]);
   if (!open) return null;

@@ -51,8 +51,9 @@ export function duration(ms: number): string {
   if (ms < 1000) return unit(Math.max(0, Math.round(ms)), 'millisecond');
   const seconds = ms / 1000;
   if (seconds < 60) return unit(seconds, 'second');
-  if (seconds < 3600) return `${unit(Math.floor(seconds / 60), 'minute')} ${unit(Math.floor(seconds % 60), 'second')}`;
-  return `${unit(Math.floor(seconds / 3600), 'hour')} ${unit(Math.floor((seconds % 3600) / 60), 'minute')}`;
+  const [big, small, size] = seconds < 3600 ? (['minute', 'second', 60] as const) : seconds < 172_800 ? (['hour', 'minute', 3600] as const) : (['day', 'hour', 86_400] as const);
+  const rest = Math.floor((seconds % size) / (size === 60 ? 1 : size === 3600 ? 60 : 3600));
+  return [unit(Math.floor(seconds / size), big), rest > 0 ? unit(rest, small) : ''].filter(Boolean).join(' ');
 }
 
 /** "person:li.wei" → "Li Wei" when nobody gave us the name. */

@@ -28,7 +28,7 @@ export function Histogram({ q, facets, onChange }: HistogramProps) {
         <span className="num">{t('log.total', { count: facets.total, n: number(facets.total) })}</span>
         {hasTime(q) ? <Button small look="quiet" onClick={() => onChange(withoutTime(q))}>{t('log.allTimes')}</Button> : <span className="wide-only">{t('log.brush')}</span>}
       </p>
-      <Bars height={44} label={t('log.overTime')} onBrush={brush} format={number} series={SERIES.map((id) => ({ id, label: t(id === 'other' ? 'log.other' : `state.${id}`), colour: COLOURS[id]! }))}
+      <Bars height={44} label={t('log.overTime')} onBrush={brush} format={number} series={SERIES.map((id) => ({ id, label: t(`state.${id}`), colour: COLOURS[id]! }))}
         bars={bars.map((bar) => ({ id: bar.at, label: date(bar.at, facets.bucket === 'hour' ? FINE : DAY), parts: bar.parts }))} />
     </div>
   );

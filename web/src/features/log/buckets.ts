@@ -14,7 +14,7 @@ export function columns(facets: Facets): Column[] {
   const found = new Map<number, Record<string, number>>();
   for (const bar of facets.histogram) {
     const at = Date.parse(bar.at);
-    found.set(at, { ...found.get(at), [bar.value || 'other']: bar.count });
+    found.set(at, bar.value ? { ...found.get(at), [bar.value]: bar.count } : (found.get(at) ?? {}));
   }
   const times = [...found.keys()].sort((a, b) => a - b);
   const first = times[0];

@@ -1,7 +1,7 @@
 /** Colours of the log's chart and chips: what was simply allowed is quiet, exceptions stand out. */
 export const COLOURS: Record<string, string> = {
-  allow: 'var(--allow-solid)', ask: 'var(--ask-solid)', deny: 'var(--deny-solid)', rejected: 'var(--deny-solid)',
-  failed: 'var(--fault-solid)', in_doubt: 'var(--fault-solid)', other: 'var(--bar-quiet)',
+  allow: 'var(--bar-quiet)', ask: 'var(--ask-solid)', deny: 'var(--deny-solid)', rejected: 'var(--deny-solid)',
+  failed: 'var(--fault-solid)', in_doubt: 'var(--fault-solid)',
 };
 
-export const SERIES = ['other', 'allow', 'ask', 'deny'] as const;
+export const SERIES = ['deny', 'ask', 'allow'] as const;

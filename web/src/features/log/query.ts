@@ -1,5 +1,5 @@
 /** Small edits of a filter text, for chips and the brush; the language itself is the server's. */
-const TOKEN = /"(?:[^"\\]|\\.)*"|\([^()]*\)|\S+/g;
+const TOKEN = /(?:[^\s"()]|"(?:[^"\\]|\\.)*"|\([^()]*\))+/g;
 
 /** The first value of `field:value` in the text, without quotes. */
 export function valueOf(q: string, field: string): string | undefined {

@@ -71,7 +71,7 @@ function Body({ run, steps, stepsError }: { run: Run; steps: Step[] | undefined;
           {node && <button type="button" className={css.filter} onClick={() => setNode(null)} aria-label={t('run.unfilter', { what: label(node) })}>{label(node)} ×</button>}
         </div>
         {stepsError ? <Failed error={stepsError} /> : !steps ? <SkeletonRows rows={5} />
-          : view === 'story' ? <Story run={run} steps={steps} node={node} label={label} /> : <Trace run={run} steps={steps} node={node} />}
+          : view === 'story' ? <Story run={run} steps={steps} tools={agent?.tools ?? []} node={node} label={label} /> : <Trace run={run} steps={steps} node={node} />}
       </div>
     </div>
   );

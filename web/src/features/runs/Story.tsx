@@ -2,20 +2,20 @@ import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { Bot, Clock, Flag, Hand, MessageCircleQuestion, Sparkles, Split, Wrench, type LucideIcon } from 'lucide-react';
 import { useTranslation } from 'react-i18next';
+import type { AgentTool } from '../../api/agents';
 import { stepsQuery, type Run, type Step } from '../../api/runs';
-import { said } from '../../i18n/said';
 import { SkeletonRows } from '../../ui/Feedback';
 import { cost, duration } from '../../ui/format';
 import { State, toneOf } from '../../ui/State';
 import { Time } from '../../ui/Time';
 import css from './Story.module.css';
-import { isOpen } from './words';
+import { inWords, isOpen } from './words';
 
 const ICONS: Record<Step['kind'], LucideIcon> = {
   node: Split, model: Sparkles, tool: Wrench, approval: Hand, task: MessageCircleQuestion, timer: Clock, agent: Bot, run: Flag,
 };
 
-type StoryProps = { run: Run; steps: Step[]; node: string | null; label: (node: string) => string };
+type StoryProps = { run: Run; steps: Step[]; tools: AgentTool[]; node: string | null; label: (node: string) => string };
 
 /** Steps worth a sentence: what was done; a node only where nothing inside it says more. */
 export function worthTelling(steps: readonly Step[]): Step[] {
@@ -25,13 +25,13 @@ export function worthTelling(steps: readonly Step[]): Step[] {
 }
 
 /** The run as a story in plain words, newest at the end. */
-export function Story({ run, steps, node, label }: StoryProps) {
+export function Story({ run, steps, tools, node, label }: StoryProps) {
   const { t } = useTranslation();
   const shown = worthTelling(steps).filter((step) => !node || step.node === node);
   const working = [...new Set(Object.entries(run.nodes).filter(([, each]) => each.state === 'running').map(([id]) => label(id)))];
   return (
     <ol className={css.story}>
-      {shown.map((step) => <Sentence key={step.seq} step={step} />)}
+      {shown.map((step) => <Sentence key={step.seq} step={step} tools={tools} />)}
       {shown.length === 0 && <li className="sm muted">{node ? t('run.nothingHere') : t('run.notYet')}</li>}
       {isOpen(run.state) && run.state !== 'waiting' && !node && (
         <li className={css.live} aria-live="polite"><span className={css.dot} data-tone="run"><span className={css.pulse} /></span><span className="sm muted">{working.join(', ')}…</span></li>
@@ -42,7 +42,7 @@ export function Story({ run, steps, node, label }: StoryProps) {
 
 const loud = new Set(['failed', 'denied', 'rejected', 'expired', 'in_doubt', 'waiting', 'stopped']);
 
-function Sentence({ step }: { step: Step }) {
+function Sentence({ step, tools }: { step: Step; tools: AgentTool[] }) {
   const { t } = useTranslation();
   const Icon = ICONS[step.kind];
   const took = step.ended_at ? new Date(step.ended_at).getTime() - new Date(step.started_at).getTime() : null;
@@ -51,11 +51,12 @@ function Sentence({ step }: { step: Step }) {
       <span className={css.dot} data-tone={step.state === 'succeeded' && (step.kind === 'node' || step.kind === 'model') ? 'idle' : toneOf(step.state)}><Icon size={13} aria-hidden /></span>
       <div className="grow">
         <div className="row between top">
-          <span className="med sm break">{said({ sentence: step.title, message_id: step.message_id, parameters: step.parameters })}</span>
+          <span className="med sm break">{inWords(step, tools)}</span>
           <span className="xs muted"><Time at={step.started_at} as="clock" /></span>
         </div>
-        {step.detail && <p className="sm ink2 break">{step.detail}</p>}
+        {step.detail && step.detail !== inWords(step, tools) && <p className="sm ink2 break">{step.detail}</p>}
         <p className={css.meta}>
+          {step.tool && <span className="mono">{step.tool}</span>}
           {loud.has(step.state) && <State name={step.state} />}
           {step.attempts > 1 && <span>{t('run.attempts', { count: step.attempts })}</span>}
           {took !== null && took > 2000 && <span>{duration(took)}</span>}
@@ -75,7 +76,7 @@ function ChildStory({ run }: { run: string }) {
   return (
     <details className={css.child} onToggle={(event) => { if (event.currentTarget.open && !steps.data) void steps.refetch(); }}>
       <summary className="link sm">{t('run.openChild')}</summary>
-      {steps.data ? <ol className={css.story}>{worthTelling(steps.data).map((step) => <Sentence key={step.seq} step={step} />)}</ol> : <SkeletonRows rows={2} />}
+      {steps.data ? <ol className={css.story}>{worthTelling(steps.data).map((step) => <Sentence key={step.seq} step={step} tools={[]} />)}</ol> : <SkeletonRows rows={2} />}
       <Link className="link sm" to="/runs/$run" params={{ run }}>{t('run.childPage')}</Link>
     </details>
   );

@@ -13,7 +13,7 @@ import css from './Start.module.css';
 /** What a person should know before pressing start: what it may do, who may have to agree, how it went lately. */
 export function Beside({ agent }: { agent: Agent }) {
   const { t } = useTranslation();
-  const runs = useInfiniteQuery(runsQuery({ agent: agent.name }, 5)).data?.pages[0]?.items ?? [];
+  const runs = useInfiniteQuery(runsQuery({ agent: agent.name }, 5)).data?.pages[0]?.items.slice(0, 5) ?? [];
   const asks = [...new Map(agent.tools.flatMap((tool) => tool.approvers).map((each) => [each.rule, each])).values()];
   const changing = agent.tools.filter((tool) => tool.effect !== 'read');
   return (

@@ -94,7 +94,7 @@ function Chart({ usage }: { usage: Usage }) {
         { id: 'calls', head: t('usage.calls'), end: true, cell: (group) => number(group.calls) },
         { id: 'tokens', head: t('usage.tokens'), end: true, wide: true, cell: (group) => compact(group.tokens) },
         { id: 'cost', head: t('usage.cost'), end: true, cell: (group) => (group.cost > 0 ? cost(group.cost, group.currency) : '–') },
-        { id: 'share', head: t('usage.share'), hideHead: true, wide: true, cell: (group) => <span className={css.bar} style={{ width: `${(group[measure] / most) * 100}%`, background: series.find((each) => each.id === group.id)?.colour ?? OTHER }} /> },
+        { id: 'share', head: t('usage.share'), hideHead: true, wide: true, cell: (group) => <span className={css.lane}><span className={css.bar} style={{ width: `${(group[measure] / most) * 100}%`, background: series.find((each) => each.id === group.id)?.colour ?? OTHER }} /></span> },
       ]} />
     </>
   );

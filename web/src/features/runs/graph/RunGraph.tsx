@@ -7,7 +7,7 @@ import { IconButton } from '../../../ui/Button';
 import { duration } from '../../../ui/format';
 import { Edges } from './Edges';
 import css from './Graph.module.css';
-import { NODE, place, type Layout } from './layout';
+import { place, sizeOf, type Layout } from './layout';
 import { takenEdges } from './taken';
 
 const KINDS: Record<GraphNode['kind'], LucideIcon> = { start: Play, end: Flag, node: Split, model: Sparkles, tool: Wrench, person: User, subgraph: Workflow };
@@ -81,13 +81,13 @@ function Node({ node, x, y, state, selected, onPress }: NodeProps) {
     : (node.tools?.[0] ?? word);
   if (node.kind === 'start' || node.kind === 'end') {
     return (
-      <div className={css.end} data-state={state?.state} style={{ left: x, top: y, ...NODE }}>
+      <div className={css.end} data-state={state?.state} style={{ left: x, top: y, ...sizeOf(node) }}>
         <span><Icon size={13} aria-hidden />{t(`run.${node.kind}`)}</span>
       </div>
     );
   }
   return (
-    <button type="button" className={css.node} data-state={state?.state} aria-pressed={selected} style={{ left: x, top: y, ...NODE }} onClick={onPress} aria-label={`${node.label}: ${under}`}>
+    <button type="button" className={css.node} data-state={state?.state} aria-pressed={selected} style={{ left: x, top: y, ...sizeOf(node) }} onClick={onPress} aria-label={`${node.label}: ${under}`}>
       <span className={css.icon}><Icon size={15} aria-hidden /></span>
       <span className={css.text}><span className={css.label}>{node.label}</span><span className={css.under}>{under}</span></span>
       {Badge && <span className={css.badge}><Badge size={11} strokeWidth={2.6} aria-hidden className={state.state === 'running' ? 'spin' : undefined} /></span>}

@@ -3,6 +3,10 @@ import dagre from '@dagrejs/dagre';
 import type { Graph, GraphNode } from '../../../api/agents';
 
 export const NODE = { width: 208, height: 54 };
+const END = { width: 92, height: 36 };
+
+/** Start and end are small: nothing happens there. */
+export const sizeOf = (node: GraphNode) => (node.kind === 'start' || node.kind === 'end' ? END : NODE);
 
 export type Point = { x: number; y: number };
 export type PlacedNode = { node: GraphNode; x: number; y: number };
@@ -49,13 +53,13 @@ export function place(graph: Graph, open: ReadonlySet<string>): Layout {
   const plan = new dagre.graphlib.Graph();
   plan.setGraph({ rankdir: 'TB', nodesep: 26, ranksep: 44, edgesep: 18, marginx: 16, marginy: 16 });
   plan.setDefaultEdgeLabel(() => ({}));
-  for (const node of nodes) plan.setNode(node.id, { ...NODE });
+  for (const node of nodes) plan.setNode(node.id, { ...sizeOf(node) });
   const back = backEdges(nodes, edges);
   for (const edge of edges) plan.setEdge(edge.source, edge.target, edge.label ? { width: edge.label.length * 6 + 12, height: 16, labelpos: 'c' } : {});
   dagre.layout(plan);
   const placed = nodes.map((node) => {
     const at = plan.node(node.id) as Point;
-    return { node, x: at.x - NODE.width / 2, y: at.y - NODE.height / 2 };
+    return { node, x: at.x - sizeOf(node).width / 2, y: at.y - sizeOf(node).height / 2 };
   });
   const drawn = edges.map((edge): PlacedEdge => {
     const route = plan.edge(edge.source, edge.target) as { points: Point[]; x?: number; y?: number };
