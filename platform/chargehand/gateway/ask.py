@@ -137,7 +137,7 @@ def _question(tx: Transaction, desk: Desk, case: Case, rules: tuple[ApprovalRule
         policy_revision=decision.policy_revision,
         why=_why(decision),
         agent_owner=desk.owner_of(call.agent),
-        policy_authors=desk.policy_authors(call.tenant, decision.policy_revision),
+        policy_authors=desk.policy.authors_of(call.tenant, decision.policy_revision),
         risk=risk.risk,
         counterparty=counterparty,
         detail=detail,

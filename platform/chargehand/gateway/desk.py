@@ -39,6 +39,8 @@ class Policy(Roles, Protocol):
 
     def decide(self, request: Request) -> Decision: ...
 
+    def authors_of(self, tenant: str, revision: str) -> tuple[str, ...]: ...
+
 
 class Pins(Protocol):
     """Reviewed definitions by tool name; None: never reviewed, so never called."""
@@ -72,11 +74,6 @@ def _no_owner(agent: str) -> str:
     return ""
 
 
-def _no_authors(tenant: str, revision: str) -> tuple[str, ...]:
-    del tenant, revision
-    return ()
-
-
 @dataclass(frozen=True, slots=True)
 class Desk:
     """Everything but the database. `holder`: this process in leases; `call_time`: time-out of one attempt."""
@@ -88,7 +85,6 @@ class Desk:
     call_time: timedelta = timedelta(seconds=30)
     attributes: Attributes = _no_attributes
     owner_of: Callable[[str], str] = _no_owner
-    policy_authors: Callable[[str, str], tuple[str, ...]] = _no_authors
 
 
 @dataclass(frozen=True, slots=True)

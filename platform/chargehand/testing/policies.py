@@ -22,6 +22,8 @@ class Policy(Protocol):
 
     def holders_of(self, tenant: str, role: str) -> tuple[str, ...]: ...
 
+    def authors_of(self, tenant: str, revision: str) -> tuple[str, ...]: ...
+
 
 @dataclass
 class FakePolicy:
@@ -47,6 +49,9 @@ class FakePolicy:
     def holders_of(self, tenant: str, role: str) -> tuple[str, ...]:
         del tenant
         return tuple(person for person, held in self.roles.items() if role in held)
+
+    def authors_of(self, tenant: str, revision: str) -> tuple[str, ...]:  # noqa: ARG002  # nobody wrote it
+        return ()
 
 
 def allow_everything() -> FakePolicy:

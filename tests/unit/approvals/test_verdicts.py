@@ -67,6 +67,15 @@ async def test_the_agents_owner_is_refused_where_the_rule_says_so(world: World) 
     assert (await answer(world, request, MAX)).state == "approved"
 
 
+async def test_the_policys_author_is_refused_where_the_rule_says_so(world: World) -> None:
+    rule = ApprovalRule("apart", (RoleQuorum("lead"),), timedelta(hours=1), not_policy_author=True)
+    world.policy.rules["apart"], world.policy.authors = rule, (LI,)
+    request = await asked(world, "apart")
+    with pytest.raises(Forbidden, match="wrote the policy"):
+        await answer(world, request, LI)
+    assert (await answer(world, request, MAX)).state == "approved"
+
+
 async def test_a_stale_digest_is_a_conflict_and_counts_for_nothing(world: World) -> None:
     request = await asked(world)
     with pytest.raises(Conflict, match="changed after you opened it"):
