@@ -1,16 +1,20 @@
-"""What a call costs, where its price is known. A model without a price has no cost, which is not the same as free."""
+"""What a call costs, where its price is known. A model without a price has an unknown cost, which is not free."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from decimal import Decimal
 
-# US dollars for a million tokens, in and out. Prices change: an unlisted model is unknown rather than guessed.
-PRICES: dict[str, tuple[Decimal, Decimal]] = {}
+MILLION = Decimal(1_000_000)
 
 
-def cost(model: str, tokens_in: int, tokens_out: int) -> Decimal | None:
-    """US dollars, exact; None where the price is not known."""
-    price = PRICES.get(model)
-    if price is None:
-        return None
-    return (price[0] * tokens_in + price[1] * tokens_out) / Decimal(1_000_000)
+@dataclass(frozen=True, slots=True)
+class Price:
+    """US dollars for a million tokens, asked and answered, as the company pays them."""
+
+    asked: Decimal
+    answered: Decimal
+
+    def of(self, tokens_in: int, tokens_out: int) -> Decimal:
+        """US dollars, exact."""
+        return (self.asked * tokens_in + self.answered * tokens_out) / MILLION

@@ -23,7 +23,7 @@ from chargehand.database import Database, Transaction
 from chargehand.errors import BadInput, Unavailable
 from chargehand.models import store
 from chargehand.models.model import ModelAnswer, ModelRequest, Usage
-from chargehand.models.prices import cost
+from chargehand.models.prices import Price
 from chargehand.settings import Settings
 
 TIERS = ("light", "standard", "strong")
@@ -38,6 +38,7 @@ class Endpoint:
     base_url: str
     model: str
     api_key: SecretStr | None = None
+    price: Price | None = None
 
 
 class Models:
@@ -55,7 +56,10 @@ class Models:
             return cls({}, db)
         if given.model_name is None:
             raise BadInput("an endpoint is set, and no model", field="CHARGEHAND_MODEL_NAME", value="")
-        endpoint = Endpoint(given.model_base_url, given.model_name, given.model_api_key)
+        price = None
+        if given.model_price_in is not None and given.model_price_out is not None:
+            price = Price(given.model_price_in, given.model_price_out)
+        endpoint = Endpoint(given.model_base_url, given.model_name, given.model_api_key, price)
         return cls(dict.fromkeys(TIERS, endpoint), db)
 
     def tiers(self) -> frozenset[str]:
@@ -121,8 +125,9 @@ class Models:
     def _usage(self, tier: str, message: AIMessage, seconds: float) -> Usage:
         used: Any = message.usage_metadata or {}
         tokens_in, tokens_out = int(used.get("input_tokens", 0)), int(used.get("output_tokens", 0))
-        model = self.endpoints[tier].model
-        return Usage(model, tokens_in, tokens_out, cost(model, tokens_in, tokens_out), seconds=seconds)
+        endpoint = self.endpoints[tier]
+        cost = endpoint.price.of(tokens_in, tokens_out) if endpoint.price else None
+        return Usage(endpoint.model, tokens_in, tokens_out, cost, seconds=seconds)
 
     async def _within_budget(self, request: ModelRequest) -> None:
         if request.token_limit is None or self.db is None:

@@ -19,6 +19,7 @@ from chargehand.runs.model import QUEUE_AGENTS
 from chargehand.runs.node_activity import io_node
 from chargehand.runs.plugin import langgraph_plugin
 from chargehand.runs.registry import register
+from chargehand.runs.releases import make_current, pinned_to
 from chargehand.settings import Settings
 from chargehand.worker.lifecycle import run, until_told
 
@@ -49,12 +50,24 @@ async def serve(given: Settings, catalog: AgentCatalog | None = None) -> None:
     refuse_credentials(os.environ)
     register(catalog or discover_agents())
     client = await connect(given)
-    async with agent_worker(client):
+    async with agent_worker(client, release=given.release):
+        if given.release:
+            await make_current(client, given.release)
         await until_told()
 
 
-def agent_worker(client: Client, *, task_queue: str = QUEUE_AGENTS, max_cached_runs: int = MAX_CACHED_RUNS) -> Worker:
-    """A worker for the registered agents. It keeps so many waiting runs in memory; others are replayed when needed."""
+def agent_worker(
+    client: Client,
+    *,
+    task_queue: str = QUEUE_AGENTS,
+    max_cached_runs: int = MAX_CACHED_RUNS,
+    release: str | None = None,
+) -> Worker:
+    """A worker for the registered agents. It keeps so many waiting runs in memory; others are replayed when needed.
+
+    With a `release`, runs that begin on it stay on it, and wait while no worker of it is up.
+    """
+    pinned = None if release is None else pinned_to(release)
     return Worker(
         client,
         task_queue=task_queue,
@@ -63,6 +76,7 @@ def agent_worker(client: Client, *, task_queue: str = QUEUE_AGENTS, max_cached_r
         max_cached_workflows=max_cached_runs,
         sticky_queue_schedule_to_start_timeout=STICKY,
         graceful_shutdown_timeout=GRACE,
+        deployment_config=pinned,
     )
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import socket
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
@@ -23,8 +22,7 @@ from chargehand.connectors.quarantine import DurableQuarantine
 from chargehand.connectors.registry import load_connectors
 from chargehand.database import Database
 from chargehand.errors import ChargehandError
-from chargehand.gateway.desk import Desk
-from chargehand.gateway.gateway import Gateway
+from chargehand.gateway.build import open_gateway
 from chargehand.models.provider import Models
 from chargehand.policy.service import PolicyService
 from chargehand.runs.activities import GatewayActivities
@@ -56,14 +54,17 @@ async def serve(given: Settings, catalog: AgentCatalog | None = None) -> None:
     pool = ConnectorPool(connectors, pins, environment=os.environ, quarantine=DurableQuarantine(db, given.tenant))
     try:
         log.initialise(db)
+        watcher = PolicyWatcher(db, policy)
+        await watcher.load()
         client = await connect(given)
         approvals = ApprovalService(db, policy)
-        gateway = Gateway(db, Desk(policy, pins, pool, _holder(), owner_of=_owners(agents)))
+        gateway = open_gateway(db, policy, pins, pool, owner_of=_owners(agents))
         runs = RunService(db, connected(client), agents, policy, approvals)
         models = Models.from_settings(given, db)
         activities = GatewayActivities(db, gateway, models, approvals, runs.start_child)
         chores = [
             asyncio.create_task(Outbox(db, runs, approvals).run()),
+            asyncio.create_task(watcher.run()),
             asyncio.create_task(_every(SWEEP_SECONDS, gateway.sweep)),
         ]
         try:
@@ -96,11 +97,6 @@ def _owners(agents: AgentCatalog) -> Callable[[str], str]:
         return spec.owner if spec else ""
 
     return owner_of
-
-
-def _holder() -> str:
-    """Names this process in leases."""
-    return f"{socket.gethostname()}:{os.getpid()}"
 
 
 async def _every(seconds: float, work: Callable[[], Awaitable[Any]]) -> None:
