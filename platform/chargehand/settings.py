@@ -5,6 +5,7 @@ Every field is documented in docs/reference/settings.md; a test fails for one th
 
 from __future__ import annotations
 
+from decimal import Decimal
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
@@ -35,6 +36,12 @@ class Settings(BaseSettings):
     config_dir: Path | None = Field(None, description="Where `chargehand login` keeps the token; default: per user.")
     temporal_address: str = Field("127.0.0.1:8715", description="host:port of Temporal's frontend.")
     temporal_namespace: str = Field("default", description="Temporal namespace.")
+    release: str | None = Field(
+        None,
+        max_length=100,
+        pattern=r"^[A-Za-z0-9._-]+$",
+        description="Name of this release of the agents; set: runs stay on the release on which they began.",
+    )
     payload_key_file: Path | None = Field(
         None, description="Key (32 bytes) that encrypts what Temporal stores; default: made in the state folder."
     )
@@ -47,6 +54,10 @@ class Settings(BaseSettings):
 
     model_base_url: str | None = Field(None, description="An OpenAI-compatible endpoint; none: no language model.")
     model_name: str | None = Field(None, description="Model to ask for at that endpoint.")
+    model_price_in: Decimal | None = Field(None, ge=0, description="US dollars for a million tokens asked; none: unknown.")
+    model_price_out: Decimal | None = Field(
+        None, ge=0, description="US dollars for a million tokens answered; none: unknown."
+    )
     model_api_key: SecretStr | None = Field(None, description="Key for that endpoint.")
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Log level.")
