@@ -60,6 +60,10 @@ class Settings(BaseSettings):
     )
     model_api_key: SecretStr | None = Field(None, description="Key for that endpoint.")
 
+    witnesses: str = Field("", description="Witnesses of the action log: `URL KEY`, several separated by `;`.")
+    siem_url: str | None = Field(None, description="Where the log is streamed: syslog+tcp://host:port or https://…")
+    siem_token: SecretStr | None = Field(None, description="Bearer token for an HTTP SIEM.")
+
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Log level.")
 
     @property
