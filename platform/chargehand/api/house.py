@@ -27,9 +27,7 @@ from chargehand.connectors.quarantine import DurableQuarantine
 from chargehand.connectors.registry import load_connectors
 from chargehand.connectors.service import ConnectorService
 from chargehand.database import Database
-from chargehand.gateway.build import holder
-from chargehand.gateway.desk import Desk
-from chargehand.gateway.gateway import Gateway
+from chargehand.gateway.build import open_gateway
 from chargehand.gateway.service import CallService
 from chargehand.identity.service import Identity
 from chargehand.policy.revisions import PolicyRevisions
@@ -78,7 +76,7 @@ async def open_house(
         pins, quarantine = PinBook(given.policies), DurableQuarantine(db, given.tenant)
         pool = ConnectorPool(connectors, pins, environment=os.environ, quarantine=quarantine)
         stack.push_async_callback(pool.close)
-        gateway = Gateway(db, Desk(policy, pins, pool, holder(), owner_of=_owners(catalog)))
+        gateway = open_gateway(db, policy, pins, pool, owner_of=_owners(catalog))
         stack.push_async_callback(gateway.drain)
         state.gateway, state.calls = gateway, CallService(db, gateway)
         state.connectors = ConnectorService(pool, pins, quarantine, given.policies)

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import quote
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
@@ -14,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from chargehand.errors import ChargehandError, TooMany
+from chargehand.errors import BadInput, ChargehandError, TooMany
 from chargehand.ids import new_id
 
 log = logging.getLogger("chargehand.api")
@@ -29,7 +30,7 @@ def problem(request: Request, error: Exception) -> Response:
     error_id = new_id("err")
     document, headers = _document(error)
     document["instance"] = f"urn:chargehand:error:{error_id}"
-    where = f"{request.method} {request.url.path}"
+    where = f"{request.method} {quote(request.url.path)}"  # quoted, so that nobody writes lines of their own
     if document["status"] >= HTTPStatus.INTERNAL_SERVER_ERROR:
         log.error("%s %s: %s", error_id, where, document["detail"], exc_info=error)
     else:
@@ -45,6 +46,8 @@ def _document(error: Exception) -> tuple[dict[str, Any], dict[str, str]]:
         return error.problem(), headers
     if isinstance(error, RequestValidationError):
         return _invalid(error.errors()), {}
+    if isinstance(error, HTTPException) and error.status_code == HTTPStatus.BAD_REQUEST:
+        return BadInput("The request can't be read.", field="body", way_out="Send JSON in UTF-8.").problem(), {}
     if isinstance(error, HTTPException):
         title = HTTPStatus(error.status_code).phrase
         code = title.lower().replace(" ", "-")

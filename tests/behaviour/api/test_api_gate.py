@@ -184,6 +184,7 @@ async def test_a_bug_answers_as_a_problem_that_tells_nothing_but_its_id(
         (b"", "application/json"),
         (b"a=b", "application/x-www-form-urlencoded"),
         (b"\xff", "text/plain"),
+        (b"\x08\xff\xfe", "application/json"),
     ],
 )
 async def test_a_body_that_is_not_json_is_a_clear_error(connect: Connect, content: bytes, kind: str) -> None:
@@ -203,3 +204,23 @@ async def test_unknown_method_and_path_are_problems(root: httpx.AsyncClient) -> 
     for method, path, status in (("PUT", "/api/tokens", 405), ("GET", "/api/nothing", 404)):
         answer = await root.request(method, path)
         assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")
+
+
+async def test_nobody_writes_lines_of_their_own_into_the_log(
+    root: httpx.AsyncClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "chargehand.api")
+    await root.get("/api/runs/x%0A2026-01-01%20ERROR%20forged")
+    assert not [record for record in caplog.records if "\n" in record.getMessage()]
+    assert [record for record in caplog.records if "forged" in record.getMessage()]
+
+
+async def test_the_document_names_every_status_that_an_operation_gives(app: FastAPI) -> None:
+    """No operation documents 500: what is not foreseen is a bug, and answers as one."""
+    for path, operations_of in app.openapi()["paths"].items():
+        for operation in operations_of.values():
+            assert "500" not in operation["responses"], path
+            assert {"401", "422", "503"} <= set(operation["responses"]), path
+            assert operation["operationId"]
+            assert operation["tags"]
+            assert operation["description"], path
