@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from fixtures.connector_servers import SERVERS
 from fixtures.processes import free_port, running
 
