@@ -25,6 +25,7 @@ from chargehand.errors import ChargehandError
 from chargehand.gateway.build import open_gateway
 from chargehand.models.provider import Models
 from chargehand.policy.service import PolicyService
+from chargehand.policy.watcher import PolicyWatcher
 from chargehand.runs.activities import GatewayActivities
 from chargehand.runs.client import connect
 from chargehand.runs.model import QUEUE_GATEWAY

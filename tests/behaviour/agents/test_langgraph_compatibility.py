@@ -66,8 +66,8 @@ async def test_runs_governed(tmp_path: Path, program: Program) -> None:
         return
     assert done.detail.failure is None
     assert program.expect(done.result), done.result
-    paid = [one.key for one in here.connectors.effects]
-    assert len(paid) == len(set(paid))
+    paid = [(one.tool, str(one.arguments)) for one in here.connectors.effects]
+    assert len(paid) == len(set(paid)), "an effect happened twice"
 
 
 @pytest.mark.parametrize("program", [one for one in PROGRAMS if one.plain], ids=lambda program: program.name)
