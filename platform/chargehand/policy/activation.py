@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection
-
 from chargehand import clock, ids
 from chargehand.audit import log
 from chargehand.audit.model import Record, Who
@@ -44,11 +42,11 @@ def exchange(tx: Transaction, change: Change, base: TenantPolicy) -> int:
         detail = f"{draft.id} is based on {change.based_on}, which is no longer in force."
         raise Conflict(detail, way_out="Draft the change again on what is.")
     counter = 2 if current is None else current.counter + 1
-    if current is None:
-        _keep_files(tx.connection, base)
     expected = 0 if current is None else current.counter
     if not store.put_in_force(tx.connection, tenant, draft.id, change.revision, counter=counter, expected=expected):
         raise Conflict("Somebody else put a policy in force just now.", way_out="Look again.")
+    if current is None:
+        _keep_files(tx.connection, base)
     store.supersede(tx.connection, tenant, draft.id)
     states = ("active", "superseded") if change.based_on is None else ("reviewed",)
     active = {"state": "active"}
@@ -74,7 +72,7 @@ def exchange(tx: Transaction, change: Change, base: TenantPolicy) -> int:
     return counter
 
 
-def _keep_files(connection: Connection, base: TenantPolicy) -> None:
+def _keep_files(connection: store.Connection, base: TenantPolicy) -> None:
     """The policy that came from files becomes the tenant's first revision, so that it can be rolled back to."""
     now = clock.iso(clock.now())
     draft = ids.new_id("pol")

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal, cast
-
-from sqlalchemy import Connection, Row
+from typing import Literal, cast
 
 from chargehand import clock
 from chargehand.policy import store
@@ -56,7 +54,7 @@ class Revision:
     in_force: bool
 
 
-def draft_of(row: Row[Any]) -> Draft:
+def draft_of(row: store.AnyRow) -> Draft:
     return Draft(
         id=row.id,
         tenant=row.tenant,
@@ -76,7 +74,7 @@ def draft_of(row: Row[Any]) -> Draft:
     )
 
 
-def revisions_of(connection: Connection, tenant: str) -> tuple[Revision, ...]:
+def revisions_of(connection: store.Connection, tenant: str) -> tuple[Revision, ...]:
     current = store.in_force(connection, tenant)
     return tuple(
         Revision(

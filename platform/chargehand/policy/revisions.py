@@ -10,8 +10,6 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy.exc import IntegrityError
-
 from chargehand import clock, ids
 from chargehand.database import Database, Transaction
 from chargehand.errors import BadInput, BadPolicy, Conflict, Forbidden, NotFound
@@ -210,10 +208,7 @@ class PolicyRevisions:
     ) -> None:
         base = self.policies.policy(found.tenant)
         change = Change(who, found, candidate.revision, based_on, reason)
-        try:
-            counter = await self.db.write(lambda tx: exchange(tx, change, base))
-        except IntegrityError:
-            raise Conflict("Somebody else put a policy in force just now.", way_out="Look again.") from None
+        counter = await self.db.write(lambda tx: exchange(tx, change, base))
         self.policies.put_in_force(candidate, counter=counter, authors=found.authors)
 
 

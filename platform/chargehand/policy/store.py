@@ -10,7 +10,10 @@ from typing import Any
 
 import orjson
 from sqlalchemy import Connection, Row, Table, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Field, SQLModel
+
+AnyRow = Row[Any]
 
 
 class DraftRow(SQLModel, table=True):
@@ -73,6 +76,7 @@ def _table(row: type[SQLModel]) -> Table:
 DRAFTS = _table(DraftRow)
 ACTIVATIONS = _table(ActivationRow)
 IN_FORCE = _table(InForceRow)
+_INSERTS = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
 
 def add_draft(connection: Connection, row: Mapping[str, Any]) -> None:
@@ -105,14 +109,11 @@ def change_draft(
 def put_in_force(
     connection: Connection, tenant: str, draft: str, revision: str, *, counter: int, expected: int
 ) -> bool:
-    """Exchange what is in force if its counter is still `expected`; False: somebody was faster.
-
-    Expected 0 means that nothing was: raises IntegrityError where something is.
-    """
+    """Exchange what is in force if its counter is still `expected` (0: nothing was); False: somebody was faster."""
     values = {"draft": draft, "revision": revision, "counter": counter}
     if expected == 0:
-        connection.execute(insert(IN_FORCE).values(tenant=tenant, **values))
-        return True
+        first = _INSERTS[connection.dialect.name](IN_FORCE).values(tenant=tenant, **values)
+        return connection.execute(first.on_conflict_do_nothing().returning(IN_FORCE.c.tenant)).first() is not None
     where = (IN_FORCE.c.tenant == tenant, IN_FORCE.c.counter == expected)
     return connection.execute(update(IN_FORCE).where(*where).values(**values)).rowcount == 1
 

@@ -21,7 +21,8 @@ from chargehand.policy.revisions import PolicyRevisions
 from chargehand.policy.service import PolicyService
 from chargehand.policy.snapshot import Snapshot
 from chargehand.policy.watcher import PolicyWatcher
-from fixtures.policy import MODEL, files, policy, request, rule
+from fixtures.policy import MODEL, files, policy, rule
+from fixtures.policy import request as ask
 
 SMALL = rule("small", "args.amount <= 100", effect="irreversible")
 LARGER = rule("small", "args.amount <= 1000", effect="irreversible")
@@ -43,9 +44,11 @@ def person(name: str, tenant: str = "acme") -> SignedIn:
 ROOT, FAY, MAX = person("root"), person("fay"), person("max")
 
 
-@pytest.fixture
-def db(tmp_path: Path) -> Iterator[Database]:
-    made = Database(f"sqlite:///{tmp_path}/policy.db")
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def db(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    """Each test runs on both databases."""
+    url = f"sqlite:///{tmp_path}/policy.db" if request.param == "sqlite" else request.getfixturevalue("postgres")
+    made = Database(url)
     made.create_schema()
     log.initialise(made)
     yield made
@@ -63,7 +66,7 @@ def revisions(db: Database) -> PolicyRevisions:
 
 
 def verdict(of: PolicyService, amount: str = "500", tenant: str = "acme") -> str:
-    return of.decide(request({"amount": amount}, tenant=tenant)).verdict
+    return of.decide(ask({"amount": amount}, tenant=tenant)).verdict
 
 
 async def reviewed(revisions: PolicyRevisions, text_of_rules: str = LARGER) -> Any:
@@ -93,7 +96,7 @@ async def test_a_draft_changes_nothing_until_it_is_reviewed_and_activated(
     assert verdict(revisions.policies) == "deny"
     in_force = await revisions.activate(FAY, draft.id, draft.content_hash)
     assert verdict(revisions.policies) == "allow"
-    decided = revisions.policies.decide(request({"amount": "500"}))
+    decided = revisions.policies.decide(ask({"amount": "500"}))
     assert decided.policy_revision == in_force.revision == draft.revision != before
     assert revisions.policies.authors_of("acme", in_force.revision) == ("person:root",)
     assert events(db) == ["drafted", "reviewed", "activated"]
@@ -167,6 +170,21 @@ async def test_two_drafts_of_one_base_do_not_undo_each_other(revisions: PolicyRe
     await revisions.activate(FAY, one.id, one.content_hash)
     with pytest.raises(Conflict, match="no longer in force"):
         await revisions.activate(FAY, other.id, other.content_hash)
+
+
+async def test_of_two_who_activate_at_once_in_two_processes_one_wins(revisions: PolicyRevisions, db: Database) -> None:
+    draft = await reviewed(revisions)
+    second = Database(db.url)
+    elsewhere = PolicyRevisions(second, service())
+    results = await asyncio.gather(
+        revisions.activate(FAY, draft.id, draft.content_hash),
+        elsewhere.activate(MAX, draft.id, draft.content_hash),
+        return_exceptions=True,
+    )
+    second.close()
+    assert sorted(type(result).__name__ for result in results) == ["Conflict", "TenantPolicy"], results
+    assert [one.counter for one in await revisions.revisions("acme")] == [2, 1]
+    assert events(db).count("activated") == 1
 
 
 async def test_roll_back_to_an_earlier_policy_even_the_one_from_files(revisions: PolicyRevisions, db: Database) -> None:
@@ -259,7 +277,7 @@ async def test_altered_rows_deny_everything_to_that_tenant_alone(revisions: Poli
     db.write_now(forge)
     elsewhere = service()
     await PolicyWatcher(db, elsewhere).load()
-    decided = elsewhere.decide(request({"amount": "5"}))
+    decided = elsewhere.decide(ask({"amount": "5"}))
     assert decided.verdict == "deny"
     assert "not those that were reviewed" in decided.reasons[0].sentence
     assert verdict(elsewhere, "5", tenant="other") == "allow"
@@ -272,7 +290,7 @@ async def test_a_policy_that_no_longer_lints_denies_and_does_not_stop_the_others
     await revisions.activate(FAY, draft.id, draft.content_hash)
     elsewhere = PolicyService(service().snapshot, catalogue={})
     await PolicyWatcher(db, elsewhere).load()
-    decided = elsewhere.decide(request({"amount": "5"}))
+    decided = elsewhere.decide(ask({"amount": "5"}))
     assert decided.reasons[0].message_id == "policy.broken"
     assert "matches no known tool" in decided.reasons[0].sentence
     assert verdict(elsewhere, "5", tenant="other") == "allow"
@@ -288,7 +306,7 @@ def test_reloading_while_deciding_never_flips_or_blocks() -> None:
     decided = [0, 0]
 
     def decide(slot: int) -> None:
-        small, large = request({"amount": "5"}), request({"amount": "500"})
+        small, large = ask({"amount": "5"}), ask({"amount": "500"})
         while not done.is_set():
             answers = policies.decide(small), policies.decide(large)
             if [answer.verdict for answer in answers] != ["allow", "deny"]:

@@ -253,6 +253,7 @@ def test_a_folder_can_not_hold_another_tenants_policy() -> None:
         "",
         "[matchers]\nm = true",
         MODEL.replace("r.dom == p.dom && ", ""),
+        MODEL.replace("r.dom == p.dom && ", "r.act == p.act && "),
         MODEL.replace("g(r.sub, p.sub, r.dom)", "g(r.sub, p.sub)"),
         MODEL.replace("keyMatch(r.act, p.act)", "regexMatch(r.act, p.act)"),
         MODEL.replace(" && eval(p.cond)", ""),
