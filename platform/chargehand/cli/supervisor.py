@@ -62,9 +62,10 @@ class _Child:
 class Supervisor:
     """Runs processes until it is told to stop. One per state folder: see `only_one`."""
 
-    def __init__(self, logs: Path, say: Callable[[str], None]) -> None:
+    def __init__(self, logs: Path, say: Callable[[str], None], changed: Callable[[], None] = lambda: None) -> None:
         self._logs = logs
         self._say = say
+        self._changed = changed
         self._children: list[_Child] = []
         self._stopping = False
 
@@ -170,6 +171,7 @@ class Supervisor:
         if not self._stopping:
             child.process = self._spawn(child.spec)
             child.started = time.monotonic()
+            self._changed()
 
     def _last_words(self, name: str) -> str:
         lines = self.log_file(name).read_text(errors="replace").strip().splitlines()
