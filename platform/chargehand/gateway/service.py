@@ -16,6 +16,8 @@ from chargehand.audit.model import Who
 from chargehand.database import Database, Transaction
 from chargehand.errors import BadInput, Conflict, Forbidden, NotFound
 from chargehand.gateway import log, store
+from chargehand.gateway.desk import Case
+from chargehand.gateway.dispatch import look_up
 from chargehand.gateway.gateway import Gateway
 from chargehand.gateway.model import CallState, StoredCall, ToolCall
 from chargehand.gateway.settle import dead, finish
@@ -39,6 +41,19 @@ class CallLife:
 
     call: StoredCall
     approval: ApprovalRequest | None
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a system knows of a call's key: `found`, `absent` or `unknown`.
+
+    `certain` is false for an absence while a message of the call may still arrive.
+    """
+
+    kind: str
+    value: Any
+    detail: str
+    certain: bool
 
 
 class CallService:
@@ -139,6 +154,30 @@ class CallService:
             return settled
 
         return await self.db.write(unit)
+
+    async def look_up(self, key: str, who: SignedIn) -> Finding:
+        """Ask the system itself what it knows of a call, as evidence for `reconcile`. Recorded; settles nothing.
+
+        Raises:
+            NotFound: there is no such call.
+            BadInput: the tool's system can't be asked by key.
+        """
+        call = (await self.get(who, key)).call
+        desk = self.gateway.desk
+        pin = desk.pins.get(call.tool)
+        if pin is None or not pin.lookup:
+            raise BadInput(f"{call.tool} can't be looked up by key.", field="key", way_out="Look in the system itself.")
+        at = clock.now()
+        case = Case(call=call.as_call(), at=at, pin=pin, look_up=True, deadline=at + desk.call_time)
+        answer = await look_up(desk, case)
+        certain = answer.kind == "found" or (answer.kind == "absent" and dead(call, at))
+        finding = Finding(answer.kind, answer.value, answer.detail, certain)
+        person = Who(principal=who.principal.id, chain=(who.principal.id,), signed_in_by=who.method)
+        detail = {"found": answer.value, "why": answer.detail, "certain": certain}
+        await self.db.write(
+            lambda tx: log.of_stored(tx, call, "lookup", who=person, outcome=answer.kind, detail=detail)
+        )
+        return finding
 
     async def try_tool(self, who: SignedIn, tool: str, arguments: dict[str, Any]) -> tuple[Outcome, float]:
         """Call a read tool by hand, as oneself, through the same gateway. Returns the outcome and seconds taken.

@@ -305,6 +305,27 @@ async def test_the_effect_is_read_back_and_the_finding_recorded(world: World) ->
     assert world.kinds()[-1] == "lookup:found"
 
 
+async def test_a_person_can_ask_the_system_itself(world: World) -> None:
+    service = CallService(world.db, world.gateway)
+    world.system.before = raising(Ambiguous("lost on the way"))
+    for tool in ("erp.refund_with_lookup", "erp.refund"):
+        with pytest.raises(Ambiguous):
+            await world.call(tool, step=len(tool))
+        await world.gateway.give_up(tool_call(tool, step=len(tool)))
+    world.system.before = None
+    asked = tool_call("erp.refund_with_lookup", step=len("erp.refund_with_lookup"))
+    early = await service.look_up(asked.key, signed_in(LI))
+    assert (early.kind, early.certain) == ("absent", False)
+    world.clock.pass_(seconds=91)
+    late = await service.look_up(asked.key, signed_in(LI))
+    assert (late.kind, late.certain) == ("absent", True)
+    assert world.kinds()[-1] == "lookup:absent"
+    with pytest.raises(BadInput):
+        await service.look_up(tool_call("erp.refund", step=len("erp.refund")).key, signed_in(LI))
+    with pytest.raises(NotFound):
+        await service.look_up(asked.key, signed_in(LI, "other"))
+
+
 async def test_a_read_tried_by_hand_is_governed_and_a_write_is_not_possible(world: World) -> None:
     service = CallService(world.db, world.gateway)
     outcome, _ = await service.try_tool(signed_in(LI), "erp.get_order", {"order": "SO-1"})
