@@ -26,7 +26,7 @@ from chargehand.identity.demo import DEMO_PEOPLE, seed_demo
 from chargehand.settings import Settings, load
 
 TEMPORAL_UI_OFFSET = 1000
-SECRETS = {"CHARGEHAND_MODEL_API_KEY", "CHARGEHAND_DATABASE_URL", "CHARGEHAND_DEMO_PASSWORD"}
+SECRETS = {"CHARGEHAND_MODEL_API_KEY", "CHARGEHAND_DATABASE_URL", "CHARGEHAND_DEMO_PASSWORD", "CHARGEHAND_API_TOKEN"}
 """What an agent worker is never given."""
 
 say = Console(stderr=False, highlight=False)
