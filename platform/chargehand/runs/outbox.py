@@ -24,6 +24,8 @@ from chargehand.runs.service import RunService
 
 EVERY_SECONDS = 0.2
 MAX_PAUSE_SECONDS = 10.0
+LOST_EVERY_SECONDS = 15.0
+LOST_WINDOW = timedelta(hours=1)
 # A start is first tried by whoever wrote it; the outbox takes over after a moment.
 START_GRACE = timedelta(seconds=2)
 
@@ -48,7 +50,10 @@ class Outbox:
 
     async def run(self) -> None:
         """Each kind on its own, so that one that is stuck does not hold up the others."""
-        await asyncio.gather(*(self._loop(one) for one in (self.begin_runs, self.tell_approvals, self.tell_answers)))
+        await asyncio.gather(
+            *(self._loop(one) for one in (self.begin_runs, self.tell_approvals, self.tell_answers)),
+            self._loop(self.end_lost_runs, every=LOST_EVERY_SECONDS),
+        )
 
     async def begin_runs(self) -> int:
         """Begin what was written and not begun; how many."""
@@ -75,6 +80,20 @@ class Outbox:
             await self.db.write(lambda tx, told=task.id: store.mark_told(tx, told))
         return len(untold)
 
+    async def end_lost_runs(self) -> int:
+        """End what Temporal ended by itself (an operator's terminate, a history over its limit); how many.
+
+        Whoever looks at such a run is told, instead of waiting for ever.
+        """
+        client = await self.runs.client()
+        since = (clock.now() - LOST_WINDOW).isoformat()
+        query = f"ExecutionStatus IN ('Terminated', 'TimedOut', 'Canceled', 'Failed') AND CloseTime > '{since}'"
+        lost = 0
+        async for one in client.list_workflows(query):
+            how = one.status.name.lower().replace("_", " ") if one.status else "ended"
+            lost += await self.runs.lost(one.id, f"Temporal says that the run was {how}.")
+        return lost
+
     async def _signal(self, run: str, signal: str, argument: Any) -> None:
         """Returns when it is durable in the run's history, or the run is over and can't hear it."""
         client = await self.runs.client()
@@ -85,13 +104,13 @@ class Outbox:
                 raise
 
     @staticmethod
-    async def _loop(work: Callable[[], Awaitable[int]]) -> None:
-        pause = EVERY_SECONDS
+    async def _loop(work: Callable[[], Awaitable[int]], *, every: float = EVERY_SECONDS) -> None:
+        pause = every
         while True:
             try:
                 await work()
-                pause = EVERY_SECONDS
+                pause = every
             except (ChargehandError, RPCError) as error:
                 logger.warning("Not told yet, trying again in %.1f s: %s", pause, error)
-                pause = min(pause * 2, MAX_PAUSE_SECONDS)
+                pause = max(every, min(pause * 2, MAX_PAUSE_SECONDS))
             await asyncio.sleep(pause)

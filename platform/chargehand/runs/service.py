@@ -299,6 +299,39 @@ class RunService:
         except RPCError as error:
             raise RuntimeUnavailable(f"Temporal did not take the event: {error.message}.") from error
 
+    async def lost(self, run: str, why: str) -> bool:
+        """End a run whose workflow ended without saying so; whether it was open. For the outbox."""
+        row = await self.db.read(lambda connection: store.find_run(connection, run))
+        if row is None or row["state"] in ENDED:
+            return False
+        failure = {"detail": why, "kind": "lost", "way_out": "Look at its calls, then retry it."}
+        at = iso(clock.now())
+        who = Who(principal="service:chargehand", agent=row["agent"], agent_version=row["agent_version"])
+        record = Record(
+            id=ids.new_id("rec"),
+            at=at,
+            tenant=row["tenant"],
+            kind="run",
+            who=who,
+            run=run,
+            outcome="failed",
+            business_key=row["business_key"],
+            arguments=None,
+            detail={"event": "failed", "failure": failure},
+        )
+
+        def unit(tx: Transaction) -> bool:
+            columns = {"failure": dumps(failure), "waiting": "[]", "ended_at": at}
+            ended = store.set_state(tx, run, "failed", of=("starting", "running", "waiting", "stopping"), **columns)
+            if ended:
+                log.append(tx, record)
+            return ended
+
+        ended = await self.db.write(unit)
+        if ended and self.approvals is not None:
+            await self.approvals.close_for_run(row["tenant"], run, why)
+        return ended
+
     # Person tasks
 
     async def tasks(

@@ -161,3 +161,18 @@ async def test_killed_between_steps_every_run_ends_and_nothing_is_doubled(
         assert [event.seq for event in story] == list(range(1, detail.events + 1))
         positions = [event.data["position"] for event in story if event.kind == "call.settled"]
         assert len(positions) == len(set(positions)) == crash_workers.EFFECTS
+
+
+async def test_a_run_that_temporal_ended_by_itself_is_said_to_have_failed(tmp_path: Path) -> None:
+    async with stack(tmp_path) as (_, runs, approvals):
+        run = (await runs.start(AMY, "clerk", {"name": "job"})).id
+        async with asyncio.timeout(PATIENCE_SECONDS):  # the state is in a database
+            while not await approvals.inbox(LI, run=run):
+                await asyncio.sleep(0.1)
+            await (await runs.client()).get_workflow_handle(run).terminate("by an operator")
+            while not await ended(runs, [run]):  # noqa: ASYNC110  # the state is in a database
+                await asyncio.sleep(0.2)
+        failure = (await runs.get(AMY, run)).failure
+        assert await approvals.inbox(LI, run=run) == []
+    assert failure is not None
+    assert "terminated" in failure.detail

@@ -28,7 +28,7 @@ async def test_what_is_encrypted_comes_back(data: list[bytes]) -> None:
     given_payloads = [payload(one) for one in data]
     hidden = await codec.encode(given_payloads)
     assert await codec.decode(hidden) == given_payloads
-    assert all(one not in two.SerializeToString() for one, two in zip(data, hidden, strict=True) if len(one) > 8)
+    assert all(one not in two.data for one, two in zip(data, hidden, strict=True) if len(one) > 8)
 
 
 @given(st.data())
