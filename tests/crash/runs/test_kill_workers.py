@@ -167,7 +167,7 @@ async def test_a_run_that_temporal_ended_by_itself_is_said_to_have_failed(tmp_pa
     async with stack(tmp_path) as (_, runs, approvals):
         run = (await runs.start(AMY, "clerk", {"name": "job"})).id
         async with asyncio.timeout(PATIENCE_SECONDS):  # the state is in a database
-            while not await approvals.inbox(LI, run=run):
+            while not await approvals.inbox(LI, run=run):  # noqa: ASYNC110  # the state is in a database
                 await asyncio.sleep(0.1)
             await (await runs.client()).get_workflow_handle(run).terminate("by an operator")
             while not await ended(runs, [run]):  # noqa: ASYNC110  # the state is in a database
