@@ -46,7 +46,8 @@ VENDORS = {
     "temporalio": {"chargehand/runs", "chargehand/worker"},
     "langgraph": {"chargehand/agents", "chargehand/models", "chargehand_workflows"},
     "langchain": {"chargehand/agents", "chargehand/models", "chargehand_workflows"},
-    "langchain_core": {"chargehand/agents", "chargehand/models", "chargehand_workflows"},
+    # testing: the scripted model that stands in for a provider, in tests only.
+    "langchain_core": {"chargehand/agents", "chargehand/models", "chargehand/testing", "chargehand_workflows"},
     "langchain_openai": {"chargehand/models"},
     "casbin": {"chargehand/policy"},
     "mcp": {"chargehand/connectors", "chargehand/api/mcp"},

@@ -18,7 +18,6 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, MetaData
 from sqlmodel import SQLModel
 
-import chargehand
 from chargehand.database import Database
 from chargehand.errors import BadSettings
 
@@ -56,7 +55,7 @@ def draft(database: Database, message: str) -> None:
 
 def metadata() -> MetaData:
     """The tables of every room, imported by name: this floor lies below the rooms that own them."""
-    for module in pkgutil.walk_packages(chargehand.__path__, "chargehand."):
+    for module in pkgutil.walk_packages([str(HERE.parent)], "chargehand."):
         if module.name.rpartition(".")[2].endswith("store") or module.name.endswith(".tables"):
             importlib.import_module(module.name)
     return SQLModel.metadata
