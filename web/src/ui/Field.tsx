@@ -45,7 +45,7 @@ export function TextField({ label, hint, error, required, hideLabel, icon, unit,
       <span className={css.box} data-icon={icon ? true : undefined} data-unit={unit ? true : undefined}>
         {icon && <span className={css.icon} aria-hidden>{icon}</span>}
         <input {...input} {...field} className={css.control} />
-        {unit && <span className={css.unit} aria-hidden>{unit}</span>}
+        {unit && <span className={css.unit} data-short={unit.length < 5 || undefined} aria-hidden>{unit}</span>}
       </span>
     </Field>
   );

@@ -9,7 +9,7 @@ import { cost, duration } from '../../ui/format';
 import { State, toneOf } from '../../ui/State';
 import { Time } from '../../ui/Time';
 import css from './Story.module.css';
-import { inWords, isOpen } from './words';
+import { inWords, isOpen, isVisit } from './words';
 
 const ICONS: Record<Step['kind'], LucideIcon> = {
   node: Split, model: Sparkles, tool: Wrench, approval: Hand, task: MessageCircleQuestion, timer: Clock, agent: Bot, run: Flag,
@@ -20,8 +20,8 @@ type StoryProps = { run: Run; steps: Step[]; tools: AgentTool[]; node: string | 
 /** Steps worth a sentence: what was done; a node only where nothing inside it says more. */
 export function worthTelling(steps: readonly Step[]): Step[] {
   const withInside = new Set(steps.map((step) => step.parent).filter(Boolean));
-  const told = new Set(steps.filter((step) => step.kind !== 'node').map((step) => step.node));
-  return steps.filter((step) => step.kind !== 'node' || (!withInside.has(step.id) && !told.has(step.node)));
+  const told = new Set(steps.filter((step) => !isVisit(step)).map((step) => step.node));
+  return steps.filter((step) => !isVisit(step) || (!withInside.has(step.id) && !told.has(step.node)));
 }
 
 /** The run as a story in plain words, newest at the end. */

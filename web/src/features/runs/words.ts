@@ -8,6 +8,9 @@ export const STATES: readonly RunState[] = ['running', 'waiting', 'succeeded', '
 
 export const isOpen = (state: RunState) => OPEN.includes(state);
 
+/** A visit of a node, not a note that its author wrote. */
+export const isVisit = (step: Pick<Step, 'kind' | 'message_id'>) => step.kind === 'node' && step.message_id !== 'note';
+
 /** "Refund {amount} for order {order}" with the arguments of a call; null where one of them is not known or not shown. */
 export function fill(template: string, values: Readonly<Record<string, unknown>> | null | undefined): string | null {
   let whole = true;

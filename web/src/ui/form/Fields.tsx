@@ -59,7 +59,7 @@ function One(props: OneProps) {
         </fieldset>
       );
     case 'json': return <JsonField {...shared} value={value} onChange={onChange} />;
-    default: return <TextField {...text} type={schema.format === 'email' ? 'email' : 'text'} placeholder={example} />;
+    default: return <TextField {...text} unit={unitOf(schema)} type={schema.format === 'email' ? 'email' : 'text'} placeholder={example} />;
   }
 }
 

@@ -25,6 +25,7 @@ export type Schema = {
   minItems?: number;
   maxItems?: number;
   pattern?: string;
+  unit?: string;
   examples?: unknown[];
   contentEncoding?: string;
   contentMediaType?: string;
@@ -105,7 +106,7 @@ export const titleOf = (schema: Schema, name: string): string => translation(sch
 
 export const helpOf = (schema: Schema): string | undefined => translation(schema).description ?? schema.description;
 
-export const unitOf = (schema: Schema): string | undefined => (schema['x-unit'] ?? schema['x-currency']) as string | undefined;
+export const unitOf = (schema: Schema): string | undefined => (schema.unit ?? schema['x-unit'] ?? schema['x-currency']) as string | undefined;
 
 /** The values that a fresh form starts with. */
 export function defaultsOf(schema: Schema, root: Schema): unknown {

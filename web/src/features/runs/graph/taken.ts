@@ -1,13 +1,15 @@
 /** Which way the run went, read from its steps: an edge is lit only where the run is known to have passed it. */
 import type { NodeState, Step } from '../../../api/runs';
 
+import { isVisit } from '../words';
+
 type Edge = { source: string; target: string; conditional: boolean };
 type Visit = { from: number; to: number };
 
 function visitsOf(steps: readonly Step[]): Map<string, Visit[]> {
   const visits = new Map<string, Visit[]>();
   for (const step of steps) {
-    if (step.kind !== 'node' || !step.node) continue;
+    if (!isVisit(step) || !step.node) continue;
     const visit = { from: Date.parse(step.started_at), to: step.ended_at ? Date.parse(step.ended_at) : Infinity };
     visits.set(step.node, [...(visits.get(step.node) ?? []), visit]);
   }
