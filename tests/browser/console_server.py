@@ -12,11 +12,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import samples
 import uvicorn
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 
-import samples
 from chargehand.api import console
 from chargehand.api.headers import SecurityHeaders
 
@@ -39,7 +39,7 @@ def create() -> FastAPI:
             if not run:
                 counts = json.dumps({"kind": "counts", "id": "", "state": "", "detail": {}, "counts": samples.COUNTS})
                 yield f"event: counts\nid: 1\ndata: {counts}\n\n"
-            while not await request.is_disconnected():
+            while not await request.is_disconnected():  # noqa: ASYNC110  # Starlette has no event for it
                 await asyncio.sleep(0.2)
 
         return StreamingResponse(events(), media_type="text/event-stream")

@@ -73,7 +73,7 @@ def _ask(page: Page) -> None:
 
 DATA = [
     View("start", "/start", ready="h2 a"),
-    View("start-form", f"/start/complaint-resolution", ready="form"),
+    View("start-form", "/start/complaint-resolution", ready="form"),
     View("start-form-problems", "/start/complaint-resolution", act=_submit, ready="form"),
     View("runs", "/runs", ready="td"),
     View("run-waiting", "/runs/run_01KB0000000000000000000001", ready="[role=group] button[aria-pressed]"),

@@ -1,3 +1,4 @@
+# ruff: noqa: A001, A002, E501  # the field is called id, and tables of samples are read across
 """Sample answers for every page, built from the API's view models; a page that is looked at needs something to show."""
 
 from __future__ import annotations
@@ -119,7 +120,7 @@ def agent_summary(**other: Any) -> agents.AgentSummary:
 def agent() -> agents.Agent:
     return agents.Agent(
         **agent_summary().model_dump(), input_schema=SCHEMA, output_schema={}, graph=GRAPH,
-        tools=[agents.AgentTool(name=a, description=b, says=c, effect=d, delivery=e, possible=f, approvers=g) for a, b, c, d, e, f, g in TOOLS],  # pyright: ignore
+        tools=[agents.AgentTool(name=a, description=b, says=c, effect=d, delivery=e, possible=f, approvers=g) for a, b, c, d, e, f, g in TOOLS],
     )  # fmt: skip
 
 
@@ -177,11 +178,29 @@ def steps() -> list[runs.Step]:
 def run(id: str) -> runs.Run:
     found = next((one for one in RUNS if one.id == id), RUNS[0])
     done = found.state == "succeeded"
-    nodes = {one.node: runs.NodeState(state="succeeded" if done else one.state, visits=1, milliseconds=900) for one in steps() if one.kind == "node"}
+    nodes = {
+        one.node: runs.NodeState(state="succeeded" if done else one.state, visits=1, milliseconds=900)
+        for one in steps()
+        if one.kind == "node"
+    }
     if done:
         nodes["notify"] = runs.NodeState(state="succeeded", visits=1, milliseconds=640)
-    result = {"outcome": "refunded", "credit_note": "CN-2041", "amount": "4280.00 EUR", "customer_told": True} if done else None
-    failure = runs.RunFailureView(detail="The order SO-0999 does not exist.", way_out="Check the number.", node="find_order", line="graph.py:41", kind="NotFound") if found.state == "failed" else None
+    result = (
+        {"outcome": "refunded", "credit_note": "CN-2041", "amount": "4280.00 EUR", "customer_told": True}
+        if done
+        else None
+    )
+    failure = (
+        runs.RunFailureView(
+            detail="The order SO-0999 does not exist.",
+            way_out="Check the number.",
+            node="find_order",
+            line="graph.py:41",
+            kind="NotFound",
+        )
+        if found.state == "failed"
+        else None
+    )
     return runs.Run(
         **found.model_dump(), input={"order": "SO-1042"}, result=result, failure=failure, nodes=nodes, parent="", children=[],
         retried_as="", retry_of="", tokens=2140, cost=runs.Money(amount="0.0042", currency="USD"), trace_id="", events=24,
@@ -211,9 +230,23 @@ def approval_summary(row: tuple[Any, ...], state: str = "pending") -> approvals.
 
 def approval(id: str) -> approvals.Approval:
     row = next((one for one in ASKED if one[0] == id), ASKED[0])
-    exact = {"amount": "4280.00", "currency": "EUR", "customer": "Marta Kowalska", "order": "SO-1042", "reason": "Goods damaged in transit"}
+    exact = {
+        "amount": "4280.00",
+        "currency": "EUR",
+        "customer": "Marta Kowalska",
+        "order": "SO-1042",
+        "reason": "Goods damaged in transit",
+    }
     labels = {"amount": "Amount", "currency": "Currency", "customer": "Customer", "order": "Order", "reason": "Reason"}
-    given = approvals.GivenVerdict(person="person:fay", name="Fay Novak", approve=True, comment="Checked against the delivery note.", at=ago(minutes=1), signed_in_by="password", seconds_taken=14.2)
+    given = approvals.GivenVerdict(
+        person="person:fay",
+        name="Fay Novak",
+        approve=True,
+        comment="Checked against the delivery note.",
+        at=ago(minutes=1),
+        signed_in_by="password",
+        seconds_taken=14.2,
+    )
     return approvals.Approval(
         **approval_summary(row).model_dump(), agent_version="3f9a1c7be2d4", call_key="a" * 64, connector="erp",
         arguments=[approvals.Argument(path=name, label=labels[name], text="4,280.00 EUR" if name == "amount" else value, value=value, emphasis=name == "amount") for name, value in exact.items()],
@@ -274,8 +307,15 @@ def record_detail(seq: str) -> audit.RecordDetail:
 def facets(bucket: str) -> audit.Facets:
     bars = []
     for day in range(30):
-        for value, count in (("allow", 90 + (day * 37) % 60), ("ask", 6 + (day * 7) % 9), ("deny", 2 + (day * 5) % 6), ("", 40)):
-            bars.append(audit.Bar(at=(ago(days=29 - day)).replace(hour=0, minute=0, second=0), value=value, count=count))
+        for value, count in (
+            ("allow", 90 + (day * 37) % 60),
+            ("ask", 6 + (day * 7) % 9),
+            ("deny", 2 + (day * 5) % 6),
+            ("", 40),
+        ):
+            bars.append(
+                audit.Bar(at=(ago(days=29 - day)).replace(hour=0, minute=0, second=0), value=value, count=count)
+            )
     return audit.Facets(
         total=48_210, bucket=bucket, histogram=bars,
         facets=[audit.Facet(field="decision", values={"allow": 40_120, "ask": 610, "deny": 214}, complete=True), audit.Facet(field="outcome", values={"succeeded": 39_800, "failed": 120, "in_doubt": 2, "rejected": 31}, complete=True), audit.Facet(field="agent", values={f"agent:{AGENT}": 40_000}, complete=True)],
@@ -288,7 +328,14 @@ FIELDS = [
     audit.FilterFieldView(name="run", kind="word", about="the run", aliases=[], values=[], labels={}),
 ]  # fmt: skip
 CHECKPOINT = audit.CheckpointView(
-    checkpoint="", origin="demo.chargehand", size=48_210, root=DIGEST, key="", public_key="", cosigned_by=[], signed_at=NOW.isoformat()
+    checkpoint="",
+    origin="demo.chargehand",
+    size=48_210,
+    root=DIGEST,
+    key="",
+    public_key="",
+    cosigned_by=[],
+    signed_at=NOW.isoformat(),
 )
 EXPORT = audit.Export(
     id="exp_1", format="csv", query="decision:deny", state="running", records=1200, total=4000, bytes=90_000, file="log.csv",
@@ -297,18 +344,28 @@ EXPORT = audit.Export(
 
 # --- connectors, usage, policy, people, risk ------------------------------------------------------------------------
 
-CONNECTORS = [("erp", "ERP (Tryton)", "Orders, complaints, returns, credit notes.", 9, 1), ("logistics", "Carrier", "Where parcels are.", 2, 0), ("mail", "Mail", "Letters to customers.", 1, 0)]
+CONNECTORS = [
+    ("erp", "ERP (Tryton)", "Orders, complaints, returns, credit notes.", 9, 1),
+    ("logistics", "Carrier", "Where parcels are.", 2, 0),
+    ("mail", "Mail", "Letters to customers.", 1, 0),
+]
 
 
 def connector_summary(row: tuple[Any, ...]) -> connectors.ConnectorSummary:
     name, title, description, tools, blocked = row
-    return connectors.ConnectorSummary(name=name, title=title, description=description, ours=True, tools=tools, blocked=blocked)
+    return connectors.ConnectorSummary(
+        name=name, title=title, description=description, ours=True, tools=tools, blocked=blocked
+    )
 
 
 def tool_view(row: tuple[Any, ...]) -> connectors.ToolView:
     name, description, says, effect, delivery, _, _ = row
     pin = "quarantined" if name == "erp.create_replacement" else "pinned"
-    schema = {"type": "object", "required": ["order"], "properties": {"order": {"type": "string", "title": "Order number"}}}
+    schema = {
+        "type": "object",
+        "required": ["order"],
+        "properties": {"order": {"type": "string", "title": "Order number"}},
+    }
     return connectors.ToolView(
         name=name, connector=name.split(".")[0], description=description, says=says, says_zh="", effect=effect, delivery=delivery, pin=pin, digest=DIGEST,
         lookup="", compensated_by="", input_schema=schema,
@@ -327,12 +384,19 @@ HEALTH = [
 
 
 def usage_of(by: str) -> usage.Usage:
-    groups = {"agent": [f"agent:{AGENT}", "agent:invoice-matching"], "model": ["light", "strong"], "principal": ["person:amy", "person:li"], "outcome": ["succeeded", "failed"]}[by]
+    groups = {
+        "agent": [f"agent:{AGENT}", "agent:invoice-matching"],
+        "model": ["light", "strong"],
+        "principal": ["person:amy", "person:li"],
+        "outcome": ["succeeded", "failed"],
+    }[by]
     rows = [
         usage.UsageRow(at=ago(days=day), group=group, calls=20 + (day * 13 + n * 7) % 30, tokens_in=31_000, tokens_out=4_200, cost=f"{(1.2 + (day * 7 % 5) * 0.3) / (n + 1):.4f}", currency="USD", unpriced=0)
         for day in range(30) for n, group in enumerate(groups)
     ]  # fmt: skip
-    total = usage.UsageTotal(calls=2_104, tokens_in=1_860_000, tokens_out=252_000, cost="71.4200", currency="USD", unpriced=3)
+    total = usage.UsageTotal(
+        calls=2_104, tokens_in=1_860_000, tokens_out=252_000, cost="71.4200", currency="USD", unpriced=3
+    )
     budget = usage.Budget(scope=f"agent:{AGENT}", unit="USD", limit="100", reserved="0.4", spent="71.42")
     return usage.Usage(since=ago(days=30), until=NOW, by=by, rows=rows, totals=[total], budgets=[budget])
 
@@ -363,8 +427,28 @@ DIFF = policy.DraftDiff(
     before="9b2f", after="aa01", added=[RULES[1]], removed=[RULES[2]], changed=[], gained=[policy.Assignment(principal="person:max", role="finance")], lost=[], approvals=[],
     files=[policy.FileDiff(file="rules.yaml", unified="--- a\n+++ b\n@@ -1 +1 @@\n-limit: 500\n+limit: 800")], separation=[], cases=[], warnings=[],
 )  # fmt: skip
-CASE = policy.CaseResultView(name="small refund", sentences={"en": "A refund of 200 goes through.", "zh": "200 的退款直接通过。"}, place="cases/refunds.yaml:3", expected="allow", got="allow", passed=True, failed=[])
-REVISION = policy.RevisionView(revision="9b2f66a01c", counter=3, draft="drf_0", title="First policy", authors=["person:root"], reviewed_by="person:max", activated_by="person:max", activated_at=ago(days=12), reason="", rolled_back=False, in_force=True)
+CASE = policy.CaseResultView(
+    name="small refund",
+    sentences={"en": "A refund of 200 goes through.", "zh": "200 的退款直接通过。"},
+    place="cases/refunds.yaml:3",
+    expected="allow",
+    got="allow",
+    passed=True,
+    failed=[],
+)
+REVISION = policy.RevisionView(
+    revision="9b2f66a01c",
+    counter=3,
+    draft="drf_0",
+    title="First policy",
+    authors=["person:root"],
+    reviewed_by="person:max",
+    activated_by="person:max",
+    activated_at=ago(days=12),
+    reason="",
+    rolled_back=False,
+    in_force=True,
+)
 PEOPLE = [
     identity.Person(principal=principal, name=name, kind="person", roles=[role], abilities=[], active=principal != "person:fay", last_sign_in_at=ago(hours=n + 1))
     for n, (principal, name, role) in enumerate([("person:amy", "Amy Chen", "customer-service"), ("person:li", "Li Wei", "customer-service-lead"), ("person:fay", "Fay Novak", "finance"), ("person:ada", "Ada Okafor", "auditor")])
@@ -373,8 +457,26 @@ ALERTS = [
     risk.AlertView(id="alt_1", level="high", detector="repeated-denials", sentence="7 calls of the same kind were denied within 10 minutes.", agent=f"agent:{AGENT}", tool="erp.create_credit_note", principal="person:amy", run=RUNS[0].id, records=[48_201, 48_204], raised_at=ago(minutes=20), state="open", message_id="", parameters={}, handled_by="", comment=""),
     risk.AlertView(id="alt_2", level="medium", detector="fast-approval", sentence="A high-risk request was approved in 1.2 seconds.", agent="", tool="", principal="person:max", run="", records=[48_100], raised_at=ago(hours=4), state="open", message_id="", parameters={}, handled_by="", comment=""),
 ]  # fmt: skip
-FREEZE = risk.FreezeView(id="frz_1", scope="connector", name="mail", reason="Letters with wrong names were sent.", frozen_by="person:max", frozen_at=ago(minutes=9), lifted_by="", lifted_at=None)
-TOKEN = identity.Token(id="tok_1", name="Nightly report", owner="person:li", created_at=ago(days=3), expires_at=ahead(days=27), last_used_at=ago(hours=6), abilities=None, tools=None)
+FREEZE = risk.FreezeView(
+    id="frz_1",
+    scope="connector",
+    name="mail",
+    reason="Letters with wrong names were sent.",
+    frozen_by="person:max",
+    frozen_at=ago(minutes=9),
+    lifted_by="",
+    lifted_at=None,
+)
+TOKEN = identity.Token(
+    id="tok_1",
+    name="Nightly report",
+    owner="person:li",
+    created_at=ago(days=3),
+    expires_at=ahead(days=27),
+    last_used_at=ago(hours=6),
+    abilities=None,
+    tools=None,
+)
 FLYING = calls.CallView(
     key="a" * 64, run=RUNS[1].id, agent=AGENT, principal="person:amy", tool="erp.open_complaint", effect="write", delivery="keyed", sentence="Open a complaint on order SO-1055", state="dispatched",
     outcome="", detail="", finding="", arguments=None, digest=DIGEST, rules=[], approval="", mandate="", business_key="SO-1055", attempts=1, proposed_at=ago(seconds=4), dispatched_at=ago(seconds=3), settled_at=None, may_arrive_until=None,
@@ -400,7 +502,14 @@ def _answer(path: str, query: dict[str, str], *, empty: bool) -> Any:
     head, _, rest = path.partition("/")
     match head:
         case "agents":
-            frozen = agent_summary(name="invoice-matching", title="Match an invoice", description="Compares invoice, order and delivery note.", category="finance", owner="group:finance", may_ask_people=False)
+            frozen = agent_summary(
+                name="invoice-matching",
+                title="Match an invoice",
+                description="Compares invoice, order and delivery note.",
+                category="finance",
+                owner="group:finance",
+                may_ask_people=False,
+            )
             return agent() if rest else some([agent_summary(), frozen])
         case "runs":
             if rest.endswith("/steps"):
@@ -419,7 +528,11 @@ def _answer(path: str, query: dict[str, str], *, empty: bool) -> Any:
                 return HEALTH
             if rest:
                 row = next(one for one in CONNECTORS if one[0] == rest)
-                return connectors.ConnectorView(**connector_summary(row).model_dump(), credentials=["TRYTON_PASSWORD"], tool_list=[tool_view(one) for one in TOOLS if one[0].startswith(rest)])
+                return connectors.ConnectorView(
+                    **connector_summary(row).model_dump(),
+                    credentials=["TRYTON_PASSWORD"],
+                    tool_list=[tool_view(one) for one in TOOLS if one[0].startswith(rest)],
+                )
             return some([connector_summary(row) for row in CONNECTORS])
         case "policy":
             return _policy(rest, empty=empty)
@@ -449,9 +562,24 @@ def _log(rest: str, query: dict[str, str], *, empty: bool) -> Any:
         case ["checkpoint"]:
             return CHECKPOINT
         case ["queries"]:
-            return [] if empty else [audit.SavedQueryView(name="Denied this week", query="decision:deny last 7d", shared=True, created_at=NOW.isoformat())]
+            return (
+                []
+                if empty
+                else [
+                    audit.SavedQueryView(
+                        name="Denied this week", query="decision:deny last 7d", shared=True, created_at=NOW.isoformat()
+                    )
+                ]
+            )
         case ["exports"]:
-            return [] if empty else [EXPORT, EXPORT.model_copy(update={"id": "exp_2", "state": "done", "format": "evidence", "records": 4000})]
+            return (
+                []
+                if empty
+                else [
+                    EXPORT,
+                    EXPORT.model_copy(update={"id": "exp_2", "state": "done", "format": "evidence", "records": 4000}),
+                ]
+            )
         case _:
             return None
 
@@ -467,8 +595,26 @@ def _policy(rest: str, *, empty: bool) -> Any:
         case ["drafts", _, "diff"]:
             return DIFF
         case ["cases", "check"]:
-            return [] if empty else [CASE, CASE.model_copy(update={"name": "big refund", "passed": False, "got": "deny", "failed": ["ask was expected"]})]
+            return (
+                []
+                if empty
+                else [
+                    CASE,
+                    CASE.model_copy(
+                        update={"name": "big refund", "passed": False, "got": "deny", "failed": ["ask was expected"]}
+                    ),
+                ]
+            )
         case ["revisions"]:
-            return [] if empty else [REVISION, REVISION.model_copy(update={"counter": 2, "revision": "77aa", "in_force": False, "title": "Before"})]
+            return (
+                []
+                if empty
+                else [
+                    REVISION,
+                    REVISION.model_copy(
+                        update={"counter": 2, "revision": "77aa", "in_force": False, "title": "Before"}
+                    ),
+                ]
+            )
         case _:
             return []

@@ -1,6 +1,6 @@
 """Pictures of every page and state, in light, dark, Chinese and on a phone, into the ignored folder screenshots/.
 
-    python tests/browser/screenshots.py [name …] [--looks light,dark]
+python tests/browser/screenshots.py [name …] [--looks light,dark]
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Axe finds nothing on any page, in any state, in light, dark, Chinese and on a phone; and no page runs off its screen."""
+"""Axe finds nothing on any page, state and look; and no page runs off its screen."""
 
 from __future__ import annotations
 
