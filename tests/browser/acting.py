@@ -24,7 +24,7 @@ class Visit:
         self.page.locator("input[name=name]").fill(who)
         self.page.locator("input[name=password]").fill(stack.password)
         self.page.keyboard.press("Enter")
-        self.page.locator("main h1").wait_for()
+        self.page.locator("#main h1").wait_for()
 
     def __enter__(self) -> Visit:
         return self

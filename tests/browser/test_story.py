@@ -17,7 +17,7 @@ WORDS = "The goods arrived damaged: the crate was broken open. We want our money
 
 @pytest.mark.parametrize(
     ("look", "order", "approvers"),
-    [(LIGHT, "SO-1050", ("li", "fay")), (CHINESE, "SO-1048", ("li",)), (PHONE, "SO-1045", ("li",))],
+    [(LIGHT, "SO-1043", ("li", "fay")), (CHINESE, "SO-1048", ("li",)), (PHONE, "SO-1045", ("li",))],
     ids=lambda value: value.name if isinstance(value, Look) else None,
 )
 def test_a_complaint_is_started_approved_found_and_proven(
