@@ -1,5 +1,6 @@
 import type { ReactNode } from 'react';
 import css from './Table.module.css';
+import { usePhone } from './useMedia';
 
 export type Column<T> = { id: string; head: string; cell: (row: T) => ReactNode; end?: boolean; wide?: boolean; hideHead?: boolean; main?: boolean };
 
@@ -7,8 +8,9 @@ type TableProps<T> = { label: string; rows: readonly T[]; columns: Column<T>[]; 
 
 /** A real table. On a phone, columns marked `wide` go and the rest stays readable. */
 export function Table<T>({ label, rows, columns, rowKey, selected, flush }: TableProps<T>) {
+  const phone = usePhone(); // where it may scroll sideways, it can be reached by keyboard
   return (
-    <div className={flush ? css.flush : css.box}>
+    <div className={flush ? css.flush : css.box} {...(phone ? { tabIndex: 0, role: 'region', 'aria-label': label } : {})}>
       <table className={css.table} aria-label={label}>
         <thead>
           <tr>

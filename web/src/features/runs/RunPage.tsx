@@ -31,13 +31,13 @@ export function RunPage() {
   useRunStream(id, open);
   const title = run.data?.title ?? id;
   return (
-    <Page fill name={run.data?.business_key ? `${title}: ${run.data.business_key}` : title}
+    <Page fill name={run.data?.business_key && !title.includes(run.data.business_key) ? `${title}: ${run.data.business_key}` : title}
       title={
         <span className="row wrap">
           <Link to="/runs" search={{}} className={css.up}>{t('nav.runs')}</Link>
           <ChevronRight size={14} className="muted" aria-hidden />
           <span>{title}</span>
-          {run.data?.business_key && <span className={css.subject}>{run.data.business_key}</span>}
+          {run.data?.business_key && !title.includes(run.data.business_key) && <span className={css.subject}>{run.data.business_key}</span>}
         </span>
       }
       beside={run.data && <span aria-live="polite"><State name={run.data.state} /></span>}

@@ -23,7 +23,7 @@ export function StartPage() {
   const agent = useQuery(agentQuery(name));
   return (
     <Page name={agent.data?.title ?? name} title={
-      <span className="row"><Link to="/start" className="row muted"><ArrowLeft size={15} aria-hidden /><span className="wide-only">{t('start.back')}</span></Link>{agent.data?.title ?? name}</span>
+      <span className="row"><Link to="/start" className="row muted" aria-label={t('start.back')}><ArrowLeft size={15} aria-hidden /><span className="wide-only">{t('start.back')}</span></Link>{agent.data?.title ?? name}</span>
     }>
       {agent.isError ? <Failed error={agent.error} onRetry={() => void agent.refetch()} />
         : !agent.data ? <SkeletonRows rows={8} />
