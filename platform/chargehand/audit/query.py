@@ -42,6 +42,9 @@ from chargehand.errors import BadInput
 COMMON = 20_000
 """From so many matches on, a word is looked up along the newest records instead of through its own list."""
 
+SAMPLE = 2_000
+"""Newest records that tell whether a word is very common."""
+
 _R = table(RecordRow).c
 _L = table(LeafRow).c
 _U = table(RollupRow).c
@@ -73,7 +76,7 @@ class Cursor:
 def where(connection: Connection, tenant: str, node: Node | None) -> Clause:
     """The condition on `audit_record` for a filter, the tenant's own records only."""
     mine = _R.tenant == tenant
-    return mine if node is None else and_(mine, _Sql(connection).of(node))
+    return mine if node is None else and_(mine, _Sql(connection, tenant).of(node))
 
 
 def rolls_up(node: Node | None) -> bool:
@@ -94,7 +97,7 @@ def rolls_up(node: Node | None) -> bool:
 def where_rolled(connection: Connection, tenant: str, node: Node | None) -> Clause:
     """The condition on `audit_rollup` for a filter that rolls up."""
     mine = _U.tenant == tenant
-    return mine if node is None else and_(mine, _Sql(connection, rolled_up=True).of(node))
+    return mine if node is None else and_(mine, _Sql(connection, tenant, rolled_up=True).of(node))
 
 
 def page(connection: Connection, tenant: str, node: Node | None, limit: int, after: Cursor | None) -> list[Any]:
@@ -115,8 +118,9 @@ def page(connection: Connection, tenant: str, node: Node | None, limit: int, aft
 
 
 class _Sql:
-    def __init__(self, connection: Connection, rolled_up: bool = False) -> None:
+    def __init__(self, connection: Connection, tenant: str, rolled_up: bool = False) -> None:
         self._connection = connection
+        self._tenant = tenant
         self._rolled_up = rolled_up
         self._sqlite = connection.dialect.name == "sqlite"
 
@@ -252,18 +256,32 @@ class _Sql:
 
         PostgreSQL's would walk the whole log in order of time for a rare word, and sort it whole for a common one.
         """
-        some = select(func.count()).select_from(hits.limit(COMMON).subquery())
-        if self._connection.execute(some).scalar_one() < COMMON:
-            # The limit, never reached, keeps the planner from merging the lookup with what is around it.
-            return _R.n.in_(select(hits.limit(COMMON).subquery().c[0]))
         padded = " " + _R.words + " "
-        return and_(
+        beside = and_(
             true(),
             *(
                 padded.like(f"% {_escaped(word)}{'%' if star and word is found[-1] else ' %'}", escape="\\")
                 for word in found
             ),
         )
+        if not self._sqlite:  # its probe would collect every match before it counts the first: look at the newest first
+            newest = select(_R.words).where(_R.tenant == self._tenant).order_by(_R.at.desc(), _R.seq.desc())
+            seen = newest.limit(SAMPLE).subquery()
+            in_sample = select(func.count()).select_from(seen).where(
+                *(
+                    (" " + seen.c.words + " ").like(
+                        f"% {_escaped(word)}{'%' if star and word is found[-1] else ' %'}", escape="\\"
+                    )
+                    for word in found
+                )
+            )  # fmt: skip
+            if self._connection.execute(in_sample).scalar_one() >= SAMPLE // 20:
+                return beside
+        some = select(func.count()).select_from(hits.limit(COMMON).subquery())
+        if self._connection.execute(some).scalar_one() < COMMON:
+            # The limit, never reached, keeps the planner from merging the lookup with what is around it.
+            return _R.n.in_(select(hits.limit(COMMON).subquery().c[0]))
+        return beside
 
 
 def _is_path(field: str) -> bool:
