@@ -25,10 +25,10 @@ export function Dialog({ open, onClose, title, children, footer, shape = 'center
     if (open && dialog && !dialog.open) {
       dialog.showModal();
       // The first thing to fill in, not the way out; where nothing is to be filled in, the browser's choice stands.
-      dialog.querySelector<HTMLElement>('[autofocus], form select, form input:not([type=radio]), form textarea')?.focus();
+      if (shape !== 'full') dialog.querySelector<HTMLElement>('select, input:not([type=radio], [type=checkbox]), textarea')?.focus();
     }
     return () => dialog?.close();
-  }, [open]);
+  }, [open, shape]);
   if (!open) return null;
   return (
     <dialog ref={ref} className={css.dialog} data-shape={shape} style={{ '--width': `${width}px` } as object} aria-labelledby={heading}
