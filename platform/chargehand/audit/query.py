@@ -251,30 +251,24 @@ class _Sql:
         hits = select(words_of.c.n).where(vector.bool_op("@@")(cast(literal(wanted), TSQUERY)))
         return self._looked_up(hits, found, star)
 
+    def _holding(self, text_: ColumnElement[str], found: list[str], star: bool) -> list[Clause]:
+        """The text holds every word. `strpos`, not LIKE, on PostgreSQL: it takes LIKE to be rare, and sorts the log."""
+        padded = " " + text_ + " "
+        parts = [f" {word}" if star and word is found[-1] else f" {word} " for word in found]
+        if self._sqlite:
+            return [func.instr(padded, part) > 0 for part in parts]
+        return [func.strpos(padded, part) > 0 for part in parts]
+
     def _looked_up(self, hits: Select[Any], found: list[str], star: bool) -> Clause:
         """Rare words through the text index, common ones along the newest records: planners can't tell which is which.
 
         PostgreSQL's would walk the whole log in order of time for a rare word, and sort it whole for a common one.
         """
-        padded = " " + _R.words + " "
-        beside = and_(
-            true(),
-            *(
-                padded.like(f"% {_escaped(word)}{'%' if star and word is found[-1] else ' %'}", escape="\\")
-                for word in found
-            ),
-        )
+        beside = and_(true(), *self._holding(_R.words, found, star))
         if not self._sqlite:  # its probe would collect every match before it counts the first: look at the newest first
             newest = select(_R.words).where(_R.tenant == self._tenant).order_by(_R.at.desc(), _R.seq.desc())
             seen = newest.limit(SAMPLE).subquery()
-            in_sample = select(func.count()).select_from(seen).where(
-                *(
-                    (" " + seen.c.words + " ").like(
-                        f"% {_escaped(word)}{'%' if star and word is found[-1] else ' %'}", escape="\\"
-                    )
-                    for word in found
-                )
-            )  # fmt: skip
+            in_sample = select(func.count()).where(*self._holding(seen.c.words, found, star))
             if self._connection.execute(in_sample).scalar_one() >= SAMPLE // 20:
                 return beside
         some = select(func.count()).select_from(hits.limit(COMMON).subquery())
