@@ -66,7 +66,7 @@ def test_by_keyboard_alone(browser: Browser, stack: Stack) -> None:
             page.keyboard.press("Tab")
         page.keyboard.type(WORDS)
         page.keyboard.press("Tab")
-        page.keyboard.type("SO-1051")
+        page.keyboard.type("SO-1052")
         page.keyboard.press("Enter")
         page.wait_for_url("**/runs/run_*")
         run = page.url.rsplit("/", 1)[1]
