@@ -33,7 +33,7 @@ class Visit:
         self._open.__exit__(None, None, None)
 
 
-def start_complaint(visit: Visit, order: str, text: str) -> str:
+def start_complaint(visit: Visit, order: str, text: str, amount: str = "") -> str:
     """Start from the catalogue; the run's id."""
     page = visit.page
     page.goto("/start")
@@ -41,6 +41,7 @@ def start_complaint(visit: Visit, order: str, text: str) -> str:
     page.locator('[data-path="text"] textarea').fill(text)
     page.locator('[data-path="order_number"] input').fill(order)
     page.locator('[data-path="wish"] label').first.click()
+    page.locator('[data-path="amount"] input').fill(amount)
     page.locator("form button[type=submit]").click()
     page.wait_for_url("**/runs/run_*")
     return page.url.rsplit("/", 1)[1]

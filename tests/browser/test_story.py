@@ -87,7 +87,7 @@ def test_by_keyboard_alone(browser: Browser, stack: Stack) -> None:
 
 def test_the_page_recovers_when_the_api_is_killed(browser: Browser, stack: Stack) -> None:
     with Visit(browser, stack, "amy", LIGHT) as amy:
-        run = start_complaint(amy, "SO-1047", WORDS)
+        run = start_complaint(amy, "SO-1050", WORDS, amount="2000.00")
         approval = waits_for_people(amy, run)
         stack.kill("api")
         with Visit(browser, stack, "li", LIGHT) as li:
