@@ -10,6 +10,7 @@ What many units append to (the action log) is deferred and flushed once a batch,
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
@@ -63,6 +64,8 @@ class Transaction:
 class _Work:
     unit: Callable[[Transaction], Any]
     done: Future[Any]
+    # A unit sees its caller's context variables, as if it ran in place: the trace, for one.
+    context: contextvars.Context
 
 
 class Database:
@@ -121,7 +124,7 @@ class Database:
     def _submit(self, unit: Callable[[Transaction], T]) -> Future[T]:
         if self._closed:
             raise DatabaseUnavailable("The database is closed.")
-        work = _Work(unit, Future())
+        work = _Work(unit, Future(), contextvars.copy_context())
         self._queue.put(work)
         return work.done
 
@@ -187,7 +190,7 @@ class Database:
     ) -> tuple[_Work, Any, Exception | None]:
         transaction = Transaction(connection)
         try:
-            result = work.unit(transaction)
+            result = work.context.run(work.unit, transaction)
         except Exception as error:
             if isinstance(error, DBAPIError) and error.connection_invalidated:
                 raise

@@ -54,7 +54,9 @@ class Settings(BaseSettings):
 
     model_base_url: str | None = Field(None, description="An OpenAI-compatible endpoint; none: no language model.")
     model_name: str | None = Field(None, description="Model to ask for at that endpoint.")
-    model_price_in: Decimal | None = Field(None, ge=0, description="US dollars for a million tokens asked; none: unknown.")
+    model_price_in: Decimal | None = Field(
+        None, ge=0, description="US dollars for a million tokens asked; none: unknown."
+    )
     model_price_out: Decimal | None = Field(
         None, ge=0, description="US dollars for a million tokens answered; none: unknown."
     )
@@ -64,12 +66,19 @@ class Settings(BaseSettings):
     siem_url: str | None = Field(None, description="Where the log is streamed: syslog+tcp://host:port or https://…")
     siem_token: SecretStr | None = Field(None, description="Bearer token for an HTTP SIEM.")
 
+    trace_file: bool = Field(False, description="Keep OpenTelemetry spans in files under `traces` in the state folder.")
+
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Log level.")
 
     @property
     def payload_key(self) -> Path:
         """The payload key's file in force."""
         return self.payload_key_file or self.state_dir / "payload.key"
+
+    @property
+    def traces(self) -> Path | None:
+        """The folder of the span files, if they are on."""
+        return self.state_dir / "traces" if self.trace_file else None
 
     @property
     def cache(self) -> Path:

@@ -12,9 +12,11 @@ from pathlib import Path
 
 import uvicorn
 
+from chargehand import telemetry
 from chargehand.api.app import create_app
 from chargehand.api.house import open_house
 from chargehand.errors import BadSettings, ChargehandError
+from chargehand.runs import tracing
 from chargehand.settings import Settings, settings
 
 GRACE_SECONDS = 5
@@ -30,6 +32,7 @@ async def serve(given: Settings) -> None:
         BadSettings, BadPolicy, DatabaseUnavailable, AuditUnavailable: something does not fit; nothing was served.
     """
     listening = listen(given.api_host, given.api_port)
+    tracing.setup("api", given)
     app = create_app()
     async with open_house(app, given):
         config = uvicorn.Config(
@@ -87,5 +90,6 @@ if __name__ == "__main__":
     # it unloads that core, so the process leaves without that.
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     code = main()
+    telemetry.shutdown()
     sys.stderr.flush()
     os._exit(code)

@@ -17,6 +17,7 @@ from chargehand.api.health import router as health
 from chargehand.api.live import router as live
 from chargehand.api.mcp import Endpoint
 from chargehand.api.people import router as people
+from chargehand.api.tracing import Traced
 from chargehand.api.usage import router as usage
 from chargehand.approvals.routes import router as approvals
 from chargehand.audit.routes import router as audit
@@ -57,7 +58,7 @@ def create_app() -> FastAPI:
     app.router.routes.append(Route("/mcp", endpoint, include_in_schema=False))
     app.include_router(console.router)
     problems.install(app)
-    for middleware in (Gate, problems.Problems, GZipMiddleware, SecurityHeaders):  # from the inside out
+    for middleware in (Gate, problems.Problems, GZipMiddleware, SecurityHeaders, Traced):  # from the inside out
         app.add_middleware(middleware)
     build = app.openapi
 

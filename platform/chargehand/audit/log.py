@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, select
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from chargehand import clock
+from chargehand import clock, telemetry
 from chargehand.audit import leaf as leaves
 from chargehand.audit.model import Record
 from chargehand.audit.personal import Personal, seal
@@ -65,7 +65,7 @@ def prepare(record: Record) -> Entry:
 def append(
     tx: Transaction, record: Record | Entry, *, personal: Personal | Sequence[Personal] | dict[str, Any] | None = None
 ) -> None:
-    """Add a record; durable with the transaction of `tx`, or not at all.
+    """Add a record; durable with the transaction of `tx`, or not at all. It names the trace in which it is made.
 
     `personal` names fields that are encrypted under the key of the person they speak of, for example
     `Personal("customer:42", ("arguments.email",))`, or the same as a dict: erasing that key later takes the data away
@@ -75,6 +75,8 @@ def append(
         BadInput: the record can't be encoded, is too big, or a personal field is not in it.
         AuditUnavailable: (at the commit) the log is not initialised, halted, or can't be written; nothing is kept.
     """
+    if isinstance(record, Record) and not record.trace_id and (trace := telemetry.trace_id()):
+        record = record.model_copy(update={"trace_id": trace})
     if isinstance(record, Entry):
         entry = record
     elif personal is None:

@@ -20,6 +20,7 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.exceptions import MCPError
 from pydantic import ValidationError
 
+from chargehand import telemetry
 from chargehand.connectors.definition import digest
 from chargehand.connectors.model import Connector
 from chargehand.connectors.wire import ChildTransport, http_client
@@ -137,8 +138,9 @@ class Link:
             transport = streamable_http_client(self.connector.url, http_client=client)
         else:
             given = {name: self._environment[name] for name in self.connector.environment if name in self._environment}
+            ours = telemetry.environment() if self.connector.is_ours else {}
             transport = self._child = ChildTransport(
-                self.connector.name, self._command(), _BASE_ENVIRONMENT | given, max_bytes=self._max_bytes
+                self.connector.name, self._command(), _BASE_ENVIRONMENT | ours | given, max_bytes=self._max_bytes
             )
         return Client(transport, cache=None, message_handler=self._on_message)
 

@@ -20,9 +20,11 @@ from mcp.server.stdio import stdio_server
 from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from chargehand import telemetry
 from chargehand.connectors.model import Connector
 from chargehand.connectors.server import build
 from chargehand.errors import BadSettings, ChargehandError
+from chargehand.settings import settings
 
 OpenSystem = Callable[[], AbstractAsyncContextManager[object]]
 
@@ -38,6 +40,7 @@ def serve(connector: Connector, open_system: OpenSystem, argv: Sequence[str] | N
     options = _parser(connector).parse_args(argv)
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format=f"{connector.name}: %(levelname)s %(message)s")
     try:
+        telemetry.setup(f"connector-{connector.name}", folder=settings().traces)
         if options.transport == "stdio":
             asyncio.run(_serve_stdio(connector, open_system))
         else:

@@ -40,9 +40,16 @@ from chargehand.gateway.record import record, refuse
 from chargehand.gateway.repeat import repeat
 from chargehand.gateway.settle import doubt, finish, settle
 from chargehand.outcome import Failure, Outcome
-from chargehand.telemetry import tracer
+from chargehand.telemetry import SpanName, span
 
-ADMISSION: tuple[Stage, ...] = (recall, decide, record, repeat, ask, grant)
+ADMISSION: tuple[tuple[SpanName, Stage], ...] = (
+    (SpanName.RECALL, recall),
+    (SpanName.DECIDE, decide),
+    (SpanName.RECORD, record),
+    (SpanName.REPEAT, repeat),
+    (SpanName.ASK, ask),
+    (SpanName.GRANT, grant),
+)
 
 ORPHAN_AGE = timedelta(minutes=5)
 """How long an orphaned call may wait for its run to ask again, before the sweep takes it up."""
@@ -74,13 +81,18 @@ class Gateway:
             raise Unavailable(f"The call {call.key} is being made now.", way_out="Ask again in a moment.")
         self._in_hand.add(name)
         try:
-            with tracer.start_as_current_span(f"gateway {call.tool}", attributes={"chargehand.call": call.key}):
-                case = propose(self.desk, call)
+            with span(SpanName.CALL, begins=True, call=call.key, run=call.run) as whole:
+                with span(SpanName.PROPOSE):
+                    case = propose(self.desk, call)
+                if case.pin is not None:  # any other name may be text that somebody made up
+                    whole.set_attribute("chargehand.tool", call.tool)
                 admitted = await self.db.write(partial(self._admit, case=case))
                 if isinstance(admitted, Stop):
                     return admitted.give()
-                answer = await dispatch(self.desk, admitted)
-                settled = await _to_its_end(self.db.write(lambda tx: settle(tx, self.desk, admitted, answer)))
+                with span(SpanName.DISPATCH):
+                    answer = await dispatch(self.desk, admitted)
+                with span(SpanName.SETTLE):
+                    settled = await _to_its_end(self.db.write(lambda tx: settle(tx, self.desk, admitted, answer)))
                 if answer.kind == "succeeded" and admitted.pin and admitted.pin.lookup:
                     self._later(read_back(self.db, self.desk, admitted))
                 return settled.give()
@@ -88,8 +100,9 @@ class Gateway:
             self._in_hand.discard(name)
 
     def _admit(self, tx: Transaction, case: Case) -> Case | Stop:
-        for stage in ADMISSION:
-            step = stage(tx, self.desk, case)
+        for name, stage in ADMISSION:
+            with span(name):
+                step = stage(tx, self.desk, case)
             if isinstance(step, Stop):
                 return step
             case = step

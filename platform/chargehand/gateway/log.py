@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from opentelemetry import trace
-
-from chargehand import clock, ids
+from chargehand import clock, ids, telemetry
 from chargehand.audit import log
 from chargehand.audit.model import Record, RecordKind, Who
 from chargehand.database import Transaction
@@ -72,7 +70,6 @@ def of_stored(
 
 
 def _append(tx: Transaction, call: Any, kind: RecordKind, *, who: Who | None = None, **fields: Any) -> None:
-    span = trace.get_current_span().get_span_context()
     log.append(
         tx,
         Record(
@@ -87,7 +84,7 @@ def _append(tx: Transaction, call: Any, kind: RecordKind, *, who: Who | None = N
             call_key=call.key,
             tool=call.tool,
             business_key=call.business_key,
-            trace_id=f"{span.trace_id:032x}" if span.is_valid else "",
+            trace_id=telemetry.trace_id(),
             **fields,
         ),
     )

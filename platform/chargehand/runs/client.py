@@ -10,6 +10,7 @@ from temporalio.client import Client, Plugin
 from temporalio.service import RPCError
 
 from chargehand.errors import RuntimeUnavailable
+from chargehand.runs import tracing
 from chargehand.runs.codec import data_converter, payload_key
 from chargehand.settings import Settings
 
@@ -33,7 +34,7 @@ async def connect(given: Settings, *, plugins: Sequence[Plugin] = (), wait_secon
                 given.temporal_address,
                 namespace=given.temporal_namespace,
                 data_converter=converter,
-                plugins=list(plugins),
+                plugins=[*tracing.plugins(), *plugins],
             )
         except (RuntimeError, RPCError) as error:
             if time.monotonic() > until:

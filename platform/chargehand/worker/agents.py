@@ -14,6 +14,7 @@ from temporalio.worker import Worker
 
 from chargehand.agents.catalog import AgentCatalog, discover_agents
 from chargehand.errors import BadSettings
+from chargehand.runs import tracing
 from chargehand.runs.client import connect
 from chargehand.runs.model import QUEUE_AGENTS
 from chargehand.runs.node_activity import io_node
@@ -48,6 +49,7 @@ def refuse_credentials(environment: Mapping[str, str]) -> None:
 async def serve(given: Settings, catalog: AgentCatalog | None = None) -> None:
     """Serve the agents' queue until SIGTERM or SIGINT. Raises BadSettings, RuntimeUnavailable."""
     refuse_credentials(os.environ)
+    tracing.setup("agents", given)
     register(catalog or discover_agents())
     client = await connect(given)
     async with agent_worker(client, release=given.release):

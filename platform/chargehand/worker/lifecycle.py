@@ -11,6 +11,7 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
+from chargehand import telemetry
 from chargehand.errors import ChargehandError
 from chargehand.settings import Settings, settings
 
@@ -51,5 +52,6 @@ def run(serve: Callable[[Settings], Coroutine[Any, Any, None]]) -> None:
     except BaseException:
         logging.getLogger("chargehand.worker").exception("The worker ended.")
         code = 2
+    telemetry.shutdown()
     sys.stderr.flush()
     os._exit(code)
