@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from temporalio.service import RPCError, RPCStatusCode
 
-from chargehand import clock
+from chargehand import clock, telemetry
 from chargehand.database import Database
 from chargehand.errors import ChargehandError
 from chargehand.runs import rows, store
@@ -97,8 +97,10 @@ class Outbox:
     async def _signal(self, run: str, signal: str, argument: Any) -> None:
         """Returns when it is durable in the run's history, or the run is over and can't hear it."""
         client = await self.runs.client()
+        trace = await self.db.read(lambda connection: store.trace_of(connection, run))
         try:
-            await client.get_workflow_handle(run).signal(signal, argument)
+            with telemetry.within(trace):
+                await client.get_workflow_handle(run).signal(signal, argument)
         except RPCError as error:
             if error.status is not RPCStatusCode.NOT_FOUND:
                 raise

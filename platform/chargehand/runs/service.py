@@ -17,7 +17,7 @@ from temporalio.client import Client
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.service import RPCError, RPCStatusCode
 
-from chargehand import clock, ids
+from chargehand import clock, ids, telemetry
 from chargehand.agents.catalog import AgentCatalog
 from chargehand.agents.forms import check
 from chargehand.agents.model import AgentSpec
@@ -144,15 +144,16 @@ class RunService:
             run=row["id"], agent=row["agent"], version=row["agent_version"], input=orjson.loads(row["input"])
         )
         try:
-            await client.start_workflow(
-                row["agent"],
-                given,
-                id=row["id"],
-                task_queue=QUEUE_AGENTS,
-                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-                id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
-                static_summary=row["agent"],
-            )
+            with telemetry.within(row["trace_id"]):
+                await client.start_workflow(
+                    row["agent"],
+                    given,
+                    id=row["id"],
+                    task_queue=QUEUE_AGENTS,
+                    id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+                    id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+                    static_summary=row["agent"],
+                )
         except RPCError as error:
             if error.status is not RPCStatusCode.ALREADY_EXISTS:
                 raise RuntimeUnavailable(f"Temporal did not take the run: {error.message}.") from error

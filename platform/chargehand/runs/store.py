@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlmodel import Field, SQLModel
 
-from chargehand import clock
+from chargehand import clock, telemetry
 from chargehand.database import Transaction
 from chargehand.runs.model import ENDED
 
@@ -115,6 +115,7 @@ def insert_ignore(connection: Connection, into: Table, rows: Sequence[Mapping[st
 
 def insert_run(tx: Transaction, row: RunRow) -> Row:
     """Insert a run unless its request key is taken; the row that is there afterwards."""
+    row.trace_id = row.trace_id or telemetry.trace_id() or telemetry.new_trace_id()
     insert_ignore(tx.connection, RUN, [row.model_dump()])
     found = find_by_key(tx.connection, row.tenant, row.request_key)
     assert found is not None  # noqa: S101  # inserted one line above, in the same transaction
@@ -124,6 +125,11 @@ def insert_run(tx: Transaction, row: RunRow) -> Row:
 def find_by_key(connection: Connection, tenant: str, request_key: str) -> Row | None:
     where = and_(RUN.c.tenant == tenant, RUN.c.request_key == request_key)
     return _one(connection, select(RUN).where(where))
+
+
+def trace_of(connection: Connection, run: str) -> str:
+    """The trace that a run is in; empty for none, and for what is no run."""
+    return connection.execute(select(RUN.c.trace_id).where(RUN.c.id == run)).scalar() or ""
 
 
 def find_run(connection: Connection, run: str, tenant: str | None = None) -> Row | None:
