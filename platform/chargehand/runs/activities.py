@@ -26,6 +26,7 @@ from chargehand.outcome import Outcome
 from chargehand.runs import store
 from chargehand.runs.heartbeat import heartbeat
 from chargehand.runs.keys import call_key
+from chargehand.runs.model import OPEN
 from chargehand.runs.payloads import (
     Approval,
     ChildIn,
@@ -41,8 +42,6 @@ from chargehand.runs.payloads import (
     ToolCallOut,
 )
 from chargehand.runs.rows import dumps, loads
-
-CHANGED = ("starting", "running", "waiting", "stopping")
 
 
 class Gateway(Protocol):
@@ -278,7 +277,7 @@ class GatewayActivities:
                 "waiting": "[]",
                 "ended_at": iso(clock.now()),
             }
-            if store.set_state(tx, facts.run, given.state, of=CHANGED, **columns):
+            if store.set_state(tx, facts.run, given.state, of=OPEN, **columns):
                 detail = {"event": given.state, **({"failure": given.failure} if given.failure else {})}
                 log.append(tx, _record(facts, "run", detail, outcome=given.state))
 

@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-RunState = Literal["starting", "running", "waiting", "stopping", "succeeded", "failed", "stopped"]
+RunState = Literal["starting", "running", "waiting", "paused", "stopping", "succeeded", "failed", "stopped"]
 TaskState = Literal["open", "answered", "expired", "withdrawn"]
-WaitKind = Literal["approval", "task", "timer", "connector", "in_doubt", "event"]
+WaitKind = Literal["approval", "task", "timer", "connector", "in_doubt", "event", "pause"]
 
 ENDED: frozenset[str] = frozenset({"succeeded", "failed", "stopped"})
+OPEN: tuple[RunState, ...] = ("starting", "running", "waiting", "paused", "stopping")
 
 QUEUE_AGENTS = "agents"
 QUEUE_GATEWAY = "gateway"
@@ -19,6 +20,7 @@ QUEUE_GATEWAY = "gateway"
 SIGNAL_APPROVAL = "approval_closed"
 SIGNAL_ANSWER = "answer"
 SIGNAL_STOP = "stop"
+SIGNAL_PAUSE = "pause"
 SIGNAL_EVENT = "event"
 
 
@@ -84,9 +86,9 @@ class RunDetail(RunSummary):
 class RunEvent:
     """One line of a run's story. `seq` counts from 1 without gaps; the same event always has the same number.
 
-    Kinds: run.started, run.stopping, run.succeeded, run.failed, run.stopped; node.started, node.finished,
-    node.waiting, node.failed; call.proposed, call.asked, call.reminded, call.closed, call.retry, call.in_doubt,
-    call.settled; model.asked, model.answered, model.retry; person.asked, person.reminded, person.answered,
+    Kinds: run.started, run.paused, run.resumed, run.stopping, run.succeeded, run.failed, run.stopped;
+    node.started, node.finished, node.waiting, node.failed; call.proposed, call.asked, call.reminded, call.closed,
+    call.retry, call.in_doubt, call.settled; model.asked, model.answered, model.retry; person.asked, person.reminded, person.answered,
     person.expired; agent.started, agent.finished; timer.started, timer.fired; event.received; undo.started; note;
     custom.
     """

@@ -1,7 +1,8 @@
 """What was decided in our tables and Temporal must hear of: told until it is acknowledged. Runs in the gateway worker.
 
-Three things wait here: runs that were written and not begun, approvals that were closed, and person tasks that were
-answered. Telling twice is harmless, so two workers may do it at once.
+Four things wait here: runs that were written and not begun, approvals that were closed, person tasks that were
+answered, and pauses. Telling twice is harmless, so two workers may do it at once. Schedules that are due become runs
+here too.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from chargehand.errors import ChargehandError
 from chargehand.runs import rows, store
 from chargehand.runs.model import SIGNAL_ANSWER, SIGNAL_APPROVAL
 from chargehand.runs.payloads import Answer
+from chargehand.runs.schedules import Schedules
 from chargehand.runs.service import RunService
 
 EVERY_SECONDS = 0.2
@@ -47,11 +49,13 @@ class Outbox:
         self.db = db
         self.runs = runs
         self.approvals = approvals
+        self.schedules = Schedules(db, runs)
 
     async def run(self) -> None:
         """Each kind on its own, so that one that is stuck does not hold up the others."""
+        told = self.tell_approvals, self.tell_answers, self.runs.steering.tell_pauses
         await asyncio.gather(
-            *(self._loop(one) for one in (self.begin_runs, self.tell_approvals, self.tell_answers)),
+            *(self._loop(one) for one in (self.begin_runs, self.start_due, *told)),
             self._loop(self.end_lost_runs, every=LOST_EVERY_SECONDS),
         )
 
@@ -62,6 +66,13 @@ class Outbox:
         for row in waiting:
             await self.runs.begin(row)
         return len(waiting)
+
+    async def start_due(self) -> int:
+        """Write, and begin, the runs of schedules that are due; how many."""
+        started = await self.schedules.start_due()
+        for row in started:
+            await self.runs.begin(row)
+        return len(started)
 
     async def tell_approvals(self) -> int:
         """Tell runs that an approval was closed; how many."""

@@ -146,6 +146,15 @@ class Stop(_Payload):
     reason: str
 
 
+class Pause(_Payload):
+    """Pause, or go on; the highest number is what was said last."""
+
+    number: int
+    paused: bool
+    by: str
+    reason: str = ""
+
+
 class Answer(_Payload):
     task: str
     answer: Any

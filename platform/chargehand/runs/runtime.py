@@ -6,14 +6,11 @@ knows them from the run whose workflow asks.
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any
 from uuid import UUID
 
-from pydantic import BaseModel
 from temporalio import workflow
 from temporalio.common import RetryPolicy
 from temporalio.exceptions import ActivityError, ApplicationError, ChildWorkflowError
@@ -23,6 +20,7 @@ from chargehand.agents.model import AgentSpec
 from chargehand.clock import parse
 from chargehand.errors import BadInput
 from chargehand.outcome import Failure, Outcome
+from chargehand.runs.hops import ACTIVITY_LIMIT, HEARTBEAT, RETRY, Hops
 from chargehand.runs.journal import Journal
 from chargehand.runs.model import QUEUE_GATEWAY
 from chargehand.runs.payloads import (
@@ -38,18 +36,10 @@ from chargehand.runs.payloads import (
     Reminder,
     RunInput,
     SentEvent,
-    Stop,
-    Telling,
     ToolCallIn,
     ToolCallOut,
 )
 
-Out = TypeVar("Out", bound=BaseModel)
-
-# An activity answers within these, or its worker is taken for dead and it is given to another one.
-ACTIVITY_LIMIT = timedelta(minutes=5)
-HEARTBEAT = timedelta(seconds=5)
-RETRY = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(minutes=1))
 # A connector that does not answer clearly is tried again after so many seconds each, the last ones over and over,
 # as long as the author's patience allows.
 CONNECTOR_RETRIES = (1, 2, 5, 10, 20, 60)
@@ -60,18 +50,17 @@ IN_DOUBT_LIMIT = timedelta(days=30)
 APPROVAL_GRACE = timedelta(seconds=5)
 
 
-class TemporalRuntime:
+class TemporalRuntime(Hops):
     """See `agents.runtime.Runtime`."""
 
     def __init__(self, spec: AgentSpec, run: RunInput, journal: Journal, ledger: Ledger) -> None:
+        super().__init__(journal)
         self.spec = spec
         self.run = run
-        self.journal = journal
         self.ledger = ledger
         self.closed: set[str] = set()
         self.answers: dict[str, Answer] = {}
         self.inbox: list[SentEvent] = []
-        self.stop: Stop | None = None
         self._tiers: frozenset[str] | None = None
         self._calls = 0
         self._done: list[tuple[str, dict[str, Any], Any]] = []
@@ -81,7 +70,7 @@ class TemporalRuntime:
     async def call_tool(
         self, tool: str, arguments: Mapping[str, Any], *, step: str, position: int, patience: timedelta
     ) -> Outcome:
-        self._go_on()
+        await self._begin()
         if tool not in self.spec.tool_names():
             raise BadInput(
                 f"the agent {self.spec.name!r} uses it without having declared it",
@@ -111,6 +100,7 @@ class TemporalRuntime:
         give_up_at = workflow.now() + patience
         doubt_until: datetime | None = None
         while True:
+            await self._hold()  # what was approved or put off meanwhile is not sent while the run is paused
             answer = await self._gateway(
                 "tool_call",
                 lambda telling, give_up=give_up: ToolCallIn(
@@ -191,6 +181,7 @@ class TemporalRuntime:
 
     async def undo(self) -> None:
         """Take back what succeeded and can be taken back, newest first, through the same gate."""
+        self.undoing = True
         undone = {(tool, str(arguments)) for tool, arguments, _ in self._done}
         for tool, arguments, value in reversed(self._done):
             declared = self.spec.undo_for(tool)
@@ -209,7 +200,7 @@ class TemporalRuntime:
     # Models
 
     async def call_model(self, request: Mapping[str, Any], *, step: str, position: int) -> Mapping[str, Any]:
-        self._go_on()
+        await self._begin()
         self.journal.add("model.asked", {"tier": request["tier"], "position": position}, step=step)
         delays = iter(MODEL_RETRIES)
         while True:
@@ -249,7 +240,7 @@ class TemporalRuntime:
     # People, agents, nodes
 
     async def ask_person(self, question: Mapping[str, Any], *, step: str, position: int) -> Mapping[str, Any]:
-        self._go_on()
+        await self._begin()
         task = f"task_{self.run.run.removeprefix('run_')}_{position}"
         expires = workflow.now() + timedelta(seconds=float(question["within_seconds"]))
         remind_after = question.get("remind_after_seconds")
@@ -305,7 +296,7 @@ class TemporalRuntime:
         return reply["answer"]
 
     async def run_agent(self, agent: str, value: Mapping[str, Any], *, step: str, position: int) -> Outcome:
-        self._go_on()
+        await self._begin()
         if agent not in self.spec.agents:
             raise BadInput(
                 f"the agent {self.spec.name!r} delegates without having declared it",
@@ -342,7 +333,7 @@ class TemporalRuntime:
         return outcome
 
     async def run_node(self, node: str, value: Any, *, step: str, position: int) -> Any:  # noqa: ARG002  # a leaf's
-        self._go_on()
+        await self._begin()
         try:
             return await workflow.execute_activity(
                 "io_node",
@@ -366,7 +357,7 @@ class TemporalRuntime:
         return workflow.uuid4()
 
     async def sleep_until(self, at: datetime, *, step: str) -> None:
-        self._go_on()
+        await self._begin()
         if at <= workflow.now():
             return
         self.journal.add("timer.started", {"until": at.isoformat()}, step=step)
@@ -376,7 +367,7 @@ class TemporalRuntime:
         self.journal.add("timer.fired", {}, step=step)
 
     async def wait_for(self, event: str, *, within: timedelta | None, step: str) -> Any:
-        self._go_on()
+        await self._begin()
         until = workflow.now() + within if within else None
         wait_id = f"event-{self.journal.seq}"
         with self.journal.waiting("event", wait_id, f"Waits for {event!r}", node=step, until=until):
@@ -392,71 +383,3 @@ class TemporalRuntime:
 
     def record(self, kind: str, data: Mapping[str, Any], *, step: str) -> None:
         self.journal.add(kind, data, step=step)
-
-    # Below: how it is done
-
-    def _go_on(self) -> None:
-        """A leaf begins only while nobody has stopped the run."""
-        if self.stop is not None:
-            raise asyncio.CancelledError("the run is being stopped")
-
-    async def _until(self, condition: Callable[[], bool], at: datetime | None) -> bool:
-        """Wait for the condition until a time; whether it came true. Raises CancelledError when the run is stopped."""
-        timeout = None if at is None else max(at - workflow.now(), timedelta(0))
-        with suppress(asyncio.TimeoutError):
-            await workflow.wait_condition(lambda: condition() or self.stop is not None, timeout=timeout)
-        if condition():
-            return True
-        self._go_on()
-        return False
-
-    async def _pause(self, length: timedelta) -> None:
-        await self._tell()
-        await self._until(lambda: False, workflow.now() + length)
-
-    async def _tell(self) -> None:
-        """Make the events so far durable; with an activity of its own, because nothing else is about to run."""
-        await self._gateway("record_events", lambda telling: telling, None)
-
-    async def _remind(self, kind: str, of: str) -> None:
-        await self._gateway("remind", lambda telling: Reminder(kind=kind, id=of, telling=telling), None)
-
-    async def _gateway(
-        self,
-        name: str,
-        make: Callable[[Telling], Any],
-        out: type[Out] | None,
-        *,
-        summary: str | None = None,
-        finish: Callable[[Out], None] | None = None,
-    ) -> Out:
-        """One activity on the gateway's queue.
-
-        With `finish` it is not cut short: if this branch is cancelled meanwhile (another one failed, the run is
-        stopped), its answer is awaited and given to `finish` before the cancellation goes on.
-        """
-        self.journal.activities_running += name not in ("record_events", "remind", "person_task")
-        telling = self.journal.take()
-        running = workflow.start_activity(
-            name,
-            make(telling),
-            result_type=out,
-            task_queue=QUEUE_GATEWAY,
-            start_to_close_timeout=ACTIVITY_LIMIT,
-            heartbeat_timeout=HEARTBEAT,
-            retry_policy=RETRY,
-            summary=summary,
-        )
-        try:
-            if finish is None:
-                return await running
-            try:
-                return await asyncio.shield(running)
-            except asyncio.CancelledError:
-                finish(await running)
-                raise
-        except BaseException:
-            self.journal.give_back(telling)
-            raise
-        finally:
-            self.journal.activities_running -= name not in ("record_events", "remind", "person_task")

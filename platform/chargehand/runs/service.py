@@ -10,7 +10,7 @@ import asyncio
 import base64
 from collections.abc import AsyncIterator, Iterable, Mapping
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
 import orjson
 from temporalio.client import Client
@@ -20,47 +20,31 @@ from temporalio.service import RPCError, RPCStatusCode
 from chargehand import clock, ids, telemetry
 from chargehand.agents.catalog import AgentCatalog
 from chargehand.agents.forms import check
-from chargehand.agents.model import AgentSpec
 from chargehand.audit import log
 from chargehand.audit.model import Record, Who
 from chargehand.clock import iso
 from chargehand.database import Database, Transaction
 from chargehand.errors import BadInput, Conflict, Forbidden, NotFound, RuntimeUnavailable
 from chargehand.identity.model import SignedIn
-from chargehand.policy.model import Decision, Request
 from chargehand.runs import rows, store
 from chargehand.runs.activities import RunFacts
 from chargehand.runs.client import Connect
 from chargehand.runs.model import (
     ENDED,
+    OPEN,
     QUEUE_AGENTS,
-    SIGNAL_EVENT,
-    SIGNAL_STOP,
     Page,
     PersonTask,
     RunDetail,
     RunEvent,
     RunState,
-    title_of,
 )
-from chargehand.runs.payloads import RunInput, SentEvent, Stop
+from chargehand.runs.payloads import RunInput
 from chargehand.runs.rows import dumps
+from chargehand.runs.starts import Policy, may_start, new_row, run_record, write_start
+from chargehand.runs.steering import Steering, Withdrawals
 
 FOLLOW_SECONDS = 0.25
-
-
-class Policy(Protocol):
-    """What runs ask of policy; see `policy.service.PolicyService`."""
-
-    def decide(self, request: Request) -> Decision: ...
-
-    def roles_of(self, tenant: str, principal: str) -> frozenset[str]: ...
-
-
-class Withdrawals(Protocol):
-    """What becomes of the approvals that a stopped run still asks; see `approvals.service.ApprovalService`."""
-
-    async def close_for_run(self, tenant: str, run: str, reason: str) -> Any: ...
 
 
 class RunService:
@@ -79,6 +63,7 @@ class RunService:
         self.agents = agents
         self.policy = policy
         self.approvals = approvals
+        self.steering = Steering(db, client, policy, approvals, self.get)
 
     # Start
 
@@ -96,8 +81,8 @@ class RunService:
         spec = self.agents.find(agent)
         check(dict(value), spec.input_schema, field="input")
         tenant, person = who.principal.tenant, who.principal.id
-        self._may_start(tenant, (person,), spec, value)
-        row = self._row(
+        may_start(self.policy, tenant, (person,), spec, value)
+        row = new_row(
             spec,
             value,
             tenant=tenant,
@@ -122,8 +107,8 @@ class RunService:
         """A run of another agent for the same person, written but not begun: its parent begins it. Id and version."""
         spec = self.agents.find(agent)
         check(dict(value), spec.input_schema, field="input")
-        self._may_start(parent.tenant, parent.chain, spec, value)
-        row = self._row(
+        may_start(self.policy, parent.tenant, parent.chain, spec, value)
+        row = new_row(
             spec,
             value,
             tenant=parent.tenant,
@@ -250,34 +235,19 @@ class RunService:
         Raises:
             NotFound, Conflict (it has ended), Forbidden, RuntimeUnavailable.
         """
-        detail = await self.get(who, run)
-        self._may_act(who, detail, {"run": run, "hard": hard})
-        if detail.state in ENDED:
-            raise Conflict(f"The run has {detail.state} already.")
-        client = await self.client()
-        handle = client.get_workflow_handle(run)
-        state = "stopped" if hard else "stopping"
-        columns = {"ended_at": iso(clock.now()), "waiting": "[]"} if hard else {}
-        failure = dumps({"detail": f"Stopped at once: {reason}", "kind": "stopped"})
+        return await self.steering.stop(who, run, reason, hard=hard)
 
-        def unit(tx: Transaction) -> None:
-            kept = {"failure": failure, **columns} if hard else columns
-            if store.set_state(tx, run, state, of=("starting", "running", "waiting", "stopping"), **kept):
-                event = {"event": "stopped" if hard else "stopping", "reason": reason, "hard": hard}
-                log.append(tx, _record(who, detail, event))
+    async def pause(self, who: SignedIn, run: str, reason: str = "") -> RunDetail:
+        """Pause a run: the step that is under way is finished, then nothing new begins until it is resumed.
 
-        await self.db.write(unit)
-        if self.approvals is not None:
-            await self.approvals.close_for_run(detail.tenant, run, reason)
-        try:
-            if hard:
-                await handle.terminate(reason=f"{who.principal.id}: {reason}")
-            else:
-                await handle.signal(SIGNAL_STOP, Stop(by=who.principal.id, reason=reason))
-        except RPCError as error:
-            if error.status is not RPCStatusCode.NOT_FOUND:
-                raise RuntimeUnavailable(f"Temporal did not take the stop: {error.message}.") from error
-        return await self.get(who, run)
+        Raises:
+            NotFound, Forbidden, Conflict (it has ended, is being stopped, or has not begun).
+        """
+        return await self.steering.pause(who, run, reason)
+
+    async def resume(self, who: SignedIn, run: str, reason: str = "") -> RunDetail:
+        """Let a paused run go on. Raises NotFound, Forbidden, Conflict (it is not paused)."""
+        return await self.steering.resume(who, run, reason)
 
     async def retry(self, who: SignedIn, run: str) -> RunDetail:
         """Start a failed or stopped run again from its input, as a run of its own. Raises Conflict while it goes on."""
@@ -289,16 +259,7 @@ class RunService:
 
     async def send(self, who: SignedIn, run: str, name: str, payload: Any, *, event_id: str = "") -> None:
         """Send an event that the run may `wait_for`. Raises NotFound, Conflict, Forbidden, RuntimeUnavailable."""
-        detail = await self.get(who, run)
-        self._may_act(who, detail, {"run": run, "event": name})
-        if detail.state in ENDED:
-            raise Conflict(f"The run has {detail.state} already.")
-        client = await self.client()
-        event = SentEvent(id=event_id or ids.new_id("evt"), name=name, payload=payload)
-        try:
-            await client.get_workflow_handle(run).signal(SIGNAL_EVENT, event)
-        except RPCError as error:
-            raise RuntimeUnavailable(f"Temporal did not take the event: {error.message}.") from error
+        await self.steering.send(who, run, name, payload, event_id=event_id)
 
     async def lost(self, run: str, why: str) -> bool:
         """End a run whose workflow ended without saying so; whether it was open. For the outbox."""
@@ -323,7 +284,7 @@ class RunService:
 
         def unit(tx: Transaction) -> bool:
             columns = {"failure": dumps(failure), "waiting": "[]", "ended_at": at}
-            ended = store.set_state(tx, run, "failed", of=("starting", "running", "waiting", "stopping"), **columns)
+            ended = store.set_state(tx, run, "failed", of=OPEN, **columns)
             if ended:
                 log.append(tx, record)
             return ended
@@ -377,7 +338,7 @@ class RunService:
             if not store.close_task(tx, task, "answered", **columns):
                 raise Conflict("Somebody else was faster, or the question was closed.", way_out="Look at it again.")
             event = {"event": "answered", "task": task, "by": who.principal.id, "answer": answer}
-            log.append(tx, _record(who, detail, event, kind="person_task"))
+            log.append(tx, run_record(who, detail, event, kind="person_task"))
 
         await self.db.write(unit)
         found = await self.db.read(lambda connection: store.find_task(connection, task, tenant))
@@ -386,105 +347,14 @@ class RunService:
 
     # Below: how it is done
 
-    def _may_start(self, tenant: str, chain: tuple[str, ...], spec: AgentSpec, value: Mapping[str, Any]) -> None:
-        self._allowed(tenant, chain, f"agent.{spec.name}", value, f"start {spec.title}")
-
-    def _may_act(self, who: SignedIn, detail: RunDetail, arguments: Mapping[str, Any]) -> None:
-        """The person for whom it runs may; for anybody else policy decides."""
-        if who.principal.id != detail.principal:
-            facts = {**arguments, "agent": detail.agent, "principal": detail.principal}
-            self._allowed(
-                who.principal.tenant, (who.principal.id,), "chargehand.steer_runs", facts, f"steer {detail.id}"
-            )
-
-    def _allowed(self, tenant: str, chain: tuple[str, ...], tool: str, facts: Mapping[str, Any], what: str) -> None:
-        request = Request(tenant=tenant, chain=chain, tool=tool, effect="write", arguments=facts, at=clock.now())
-        decision = self.policy.decide(request)
-        if decision.verdict == "allow":
-            return
-        why = " ".join(reason.sentence for reason in decision.reasons)
-        asks = "" if decision.verdict == "deny" else " Starting can't wait for an approval; the tools it uses can."
-        raise Forbidden(f"{chain[0]} may not {what}. {why}{asks}".strip(), way_out=f"Policy decides on {tool!r}.")
-
-    def _row(
-        self,
-        spec: AgentSpec,
-        value: Mapping[str, Any],
-        *,
-        tenant: str,
-        chain: tuple[str, ...],
-        principal: str,
-        signed_in_by: str,
-        request_key: str,
-        parent: str = "",
-        retry_of: str = "",
-    ) -> store.RunRow:
-        run = ids.new_id("run")
-        business_key = str(value.get(spec.business_key) or "") if spec.business_key else ""
-        return store.RunRow(
-            id=run,
-            tenant=tenant,
-            request_key=request_key or run,
-            agent=spec.name,
-            agent_version=spec.version,
-            title=title_of(spec.title, business_key),
-            business_key=business_key,
-            state="starting",
-            principal=principal,
-            chain=dumps(chain),
-            signed_in_by=signed_in_by,
-            input=orjson.dumps(dict(value), option=orjson.OPT_SORT_KEYS, default=str).decode(),
-            parent=parent,
-            retry_of=retry_of,
-            created_at=iso(clock.now()),
-        )
-
     async def _write_start(self, row: store.RunRow) -> Mapping[str, Any]:
-        record = Record(
-            id=ids.new_id("rec"),
-            at=row.created_at,
-            tenant=row.tenant,
-            kind="run",
-            who=Who(
-                principal=row.principal,
-                chain=tuple(orjson.loads(row.chain)),
-                agent=row.agent,
-                agent_version=row.agent_version,
-                signed_in_by=row.signed_in_by,
-            ),
-            run=row.id,
-            business_key=row.business_key,
-            arguments=None,
-            detail={"event": "started", "parent": row.parent, "retry_of": row.retry_of},
-        )
-
-        def unit(tx: Transaction) -> Mapping[str, Any]:
-            found = dict(store.insert_run(tx, row))
-            if found["id"] == row.id:
-                log.append(tx, record)
-            return found
-
-        return await self.db.write(unit)
+        return await self.db.write(lambda tx: write_start(tx, row))
 
     async def _try_begin(self, row: Mapping[str, Any]) -> None:
         try:
             await self.begin(row)
         except RuntimeUnavailable:
             return  # it is written: the outbox begins it as soon as Temporal answers
-
-
-def _record(who: SignedIn, run: RunDetail, detail: dict[str, Any], *, kind: Any = "run") -> Record:
-    return Record(
-        id=ids.new_id("rec"),
-        at=iso(clock.now()),
-        tenant=run.tenant,
-        kind=kind,
-        who=Who(principal=who.principal.id, agent=run.agent, agent_version=run.agent_version, signed_in_by=who.method),
-        run=run.id,
-        business_key=run.business_key,
-        arguments=None,
-        detail=detail,
-    )
 
 
 def _to_cursor(row: Mapping[str, Any]) -> str:

@@ -169,8 +169,8 @@ def events_there(connection: Connection, run: str, numbers: Sequence[int]) -> fr
 
 def stand(tx: Transaction, run: str, *, seq: int, state: str, waiting: str) -> None:
     """Where the run stands as of event `seq`, unless something newer is known or it has ended."""
-    # A run that is being stopped stays so until it says that it has stopped.
-    now = case((RUN.c.state == "stopping", RUN.c.state), else_=state)
+    # A run that is being stopped stays so until it says that it has stopped, a paused one until it is resumed.
+    now = case((RUN.c.state.in_(("stopping", "paused")), RUN.c.state), else_=state)
     where = (RUN.c.id == run, RUN.c.events < seq, RUN.c.state.not_in(ENDED))
     tx.connection.execute(RUN.update().where(*where).values(events=seq, waiting=waiting, state=now))
 

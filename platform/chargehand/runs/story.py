@@ -278,6 +278,8 @@ class Story:
 
 _RUN_TITLES: Mapping[str, tuple[str, StepState]] = {
     "started": ("Started", "succeeded"),
+    "paused": ("Was paused", "succeeded"),
+    "resumed": ("Goes on", "succeeded"),
     "stopping": ("Is being stopped", "succeeded"),
     "succeeded": ("Finished", "succeeded"),
     "failed": ("Failed", "failed"),

@@ -1,6 +1,6 @@
 """The one workflow class: its type is the agent's name, its body is the agent's own graph.
 
-Everything that happens to a run passes through here: what the graph does, and the four signals from outside. A run
+Everything that happens to a run passes through here: what the graph does, and the five signals from outside. A run
 ends succeeded, failed or stopped, and says so in its table before the workflow ends.
 """
 
@@ -17,12 +17,13 @@ from temporalio.exceptions import ApplicationError, is_cancelled_exception
 from chargehand.agents.execution import execute
 from chargehand.agents.ledger import Ledger
 from chargehand.runs.failure import describe
+from chargehand.runs.hops import ACTIVITY_LIMIT, RETRY
 from chargehand.runs.inline import run_inline
 from chargehand.runs.journal import Journal
-from chargehand.runs.model import QUEUE_GATEWAY, SIGNAL_ANSWER, SIGNAL_APPROVAL, SIGNAL_EVENT, SIGNAL_STOP
-from chargehand.runs.payloads import Answer, Finish, RunInput, SentEvent, Stop
+from chargehand.runs.model import QUEUE_GATEWAY, SIGNAL_ANSWER, SIGNAL_APPROVAL, SIGNAL_EVENT, SIGNAL_PAUSE, SIGNAL_STOP
+from chargehand.runs.payloads import Answer, Finish, Pause, RunInput, SentEvent, Stop
 from chargehand.runs.registry import agent_of_worker
-from chargehand.runs.runtime import ACTIVITY_LIMIT, RETRY, TemporalRuntime
+from chargehand.runs.runtime import TemporalRuntime
 
 
 @workflow.defn(dynamic=True)
@@ -70,6 +71,7 @@ class AgentRun:
 
     async def _stopped(self) -> Any:
         asked, self.runtime.stop = self.runtime.stop, None
+        self.runtime.go_on_for_good()
         await self._undo()
         data = {"by": asked.by if asked else "", "reason": asked.reason if asked else "cancelled"}
         self.journal.add("run.stopped", data)
@@ -110,9 +112,20 @@ class AgentRun:
     @workflow.signal(name=SIGNAL_STOP)
     def stop(self, stop: Stop) -> None:
         """Finish the step, take back what can be taken back, and end."""
-        if self.runtime.stop is None:
+        if self.runtime.undoing:  # it is ending already; what it takes back is not cut short
+            self.runtime.go_on_for_good()
+        elif self.runtime.stop is None:
             self.journal.add("run.stopping", {"by": stop.by, "reason": stop.reason})
             self.runtime.stop = stop
+
+    @workflow.signal(name=SIGNAL_PAUSE)
+    def pause(self, pause: Pause) -> None:
+        """Begin nothing new, or go on; what was said before is old news."""
+        if pause.number > self.runtime.pauses.number:
+            if pause.paused != self.runtime.pauses.paused:
+                kind = "run.paused" if pause.paused else "run.resumed"
+                self.journal.add(kind, {"by": pause.by, "reason": pause.reason})
+            self.runtime.pauses = pause
 
     @workflow.signal(name=SIGNAL_EVENT)
     def event(self, event: SentEvent) -> None:

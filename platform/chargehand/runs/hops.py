@@ -1,0 +1,120 @@
+"""How a run waits and asks the gateway: one hop is one activity; stop and pause are looked at between hops."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+
+from pydantic import BaseModel
+from temporalio import workflow
+from temporalio.common import RetryPolicy
+
+from chargehand.runs.journal import Journal
+from chargehand.runs.model import QUEUE_GATEWAY
+from chargehand.runs.payloads import Pause, Reminder, Stop, Telling
+
+Out = TypeVar("Out", bound=BaseModel)
+
+# An activity answers within these, or its worker is taken for dead and it is given to another one.
+ACTIVITY_LIMIT = timedelta(minutes=5)
+HEARTBEAT = timedelta(seconds=5)
+RETRY = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(minutes=1))
+
+
+class Hops:
+    """Owned by one workflow. `undoing`: the run is taking back what it did, which a stop does not interrupt."""
+
+    def __init__(self, journal: Journal) -> None:
+        self.journal = journal
+        self.stop: Stop | None = None
+        self.pauses = Pause(number=-1, paused=False, by="")
+        self.undoing = False
+
+    def go_on_for_good(self) -> None:
+        """No pause counts any more, said already or told late: the run is being ended."""
+        self.pauses = Pause(number=sys.maxsize, paused=False, by="")
+
+    async def _begin(self) -> None:
+        """A leaf begins only while nobody has stopped the run, or paused it."""
+        self._go_on()
+        await self._hold()
+
+    async def _hold(self) -> None:
+        """While the run is paused, nothing goes out to any system. Costs nothing in a run that never was."""
+        if not self.pauses.paused:
+            return
+        while self.pauses.paused and self.stop is None:
+            sentence = f"Paused: {self.pauses.reason}" if self.pauses.reason else "Paused"
+            with self.journal.waiting("pause", f"pause-{self.journal.seq}", sentence, node="", until=None):
+                await self._tell()
+                await workflow.wait_condition(lambda: not self.pauses.paused or self.stop is not None)
+        self._go_on()
+
+    def _go_on(self) -> None:
+        if self.stop is not None:
+            raise asyncio.CancelledError("the run is being stopped")
+
+    async def _until(self, condition: Callable[[], bool], at: datetime | None) -> bool:
+        """Wait for the condition until a time; whether it came true. Raises CancelledError when the run is stopped."""
+        timeout = None if at is None else max(at - workflow.now(), timedelta(0))
+        with suppress(asyncio.TimeoutError):
+            await workflow.wait_condition(lambda: condition() or self.stop is not None, timeout=timeout)
+        if condition():
+            return True
+        self._go_on()
+        return False
+
+    async def _pause(self, length: timedelta) -> None:
+        await self._tell()
+        await self._until(lambda: False, workflow.now() + length)
+
+    async def _tell(self) -> None:
+        """Make the events so far durable; with an activity of its own, because nothing else is about to run."""
+        await self._gateway("record_events", lambda telling: telling, None)
+
+    async def _remind(self, kind: str, of: str) -> None:
+        await self._gateway("remind", lambda telling: Reminder(kind=kind, id=of, telling=telling), None)
+
+    async def _gateway(
+        self,
+        name: str,
+        make: Callable[[Telling], Any],
+        out: type[Out] | None,
+        *,
+        summary: str | None = None,
+        finish: Callable[[Out], None] | None = None,
+    ) -> Out:
+        """One activity on the gateway's queue.
+
+        With `finish` it is not cut short: if this branch is cancelled meanwhile (another one failed, the run is
+        stopped), its answer is awaited and given to `finish` before the cancellation goes on.
+        """
+        self.journal.activities_running += name not in ("record_events", "remind", "person_task")
+        telling = self.journal.take()
+        running = workflow.start_activity(
+            name,
+            make(telling),
+            result_type=out,
+            task_queue=QUEUE_GATEWAY,
+            start_to_close_timeout=ACTIVITY_LIMIT,
+            heartbeat_timeout=HEARTBEAT,
+            retry_policy=RETRY,
+            summary=summary,
+        )
+        try:
+            if finish is None:
+                return await running
+            try:
+                return await asyncio.shield(running)
+            except asyncio.CancelledError:
+                finish(await running)
+                raise
+        except BaseException:
+            self.journal.give_back(telling)
+            raise
+        finally:
+            self.journal.activities_running -= name not in ("record_events", "remind", "person_task")

@@ -1,0 +1,154 @@
+"""How people steer a run that is under way: stop it, pause it, let it go on, send it an event.
+
+The person for whom it runs may; for anybody else policy decides (`chargehand.steer_runs`). Pauses are written first
+and told by the outbox until Temporal has acknowledged them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Any, Protocol
+
+from temporalio.service import RPCError, RPCStatusCode
+
+from chargehand import clock, ids
+from chargehand.audit import log
+from chargehand.clock import iso
+from chargehand.database import Database, Transaction
+from chargehand.errors import Conflict, RuntimeUnavailable
+from chargehand.identity.model import SignedIn
+from chargehand.runs import pause_store, store
+from chargehand.runs.client import Connect
+from chargehand.runs.model import ENDED, OPEN, SIGNAL_EVENT, SIGNAL_PAUSE, SIGNAL_STOP, RunDetail
+from chargehand.runs.payloads import Pause, SentEvent, Stop
+from chargehand.runs.rows import dumps
+from chargehand.runs.starts import Policy, may_steer, run_record
+
+
+class Withdrawals(Protocol):
+    """What becomes of the approvals that a stopped run still asks; see `approvals.service.ApprovalService`."""
+
+    async def close_for_run(self, tenant: str, run: str, reason: str) -> Any: ...
+
+
+class Steering:
+    """Owned by a RunService; `get` is its own."""
+
+    def __init__(
+        self,
+        db: Database,
+        client: Connect,
+        policy: Policy,
+        approvals: Withdrawals | None,
+        get: Callable[[SignedIn, str], Awaitable[RunDetail]],
+    ) -> None:
+        self.db = db
+        self.client = client
+        self.policy = policy
+        self.approvals = approvals
+        self.get = get
+
+    async def stop(self, who: SignedIn, run: str, reason: str, *, hard: bool) -> RunDetail:
+        """See `RunService.stop`."""
+        detail = await self._open(who, run, hard=hard)
+        client = await self.client()
+        handle = client.get_workflow_handle(run)
+        state = "stopped" if hard else "stopping"
+        columns = {"ended_at": iso(clock.now()), "waiting": "[]"} if hard else {}
+        failure = dumps({"detail": f"Stopped at once: {reason}", "kind": "stopped"})
+
+        def unit(tx: Transaction) -> None:
+            kept = {"failure": failure, **columns} if hard else columns
+            if store.set_state(tx, run, state, of=OPEN, **kept):
+                event = {"event": "stopped" if hard else "stopping", "reason": reason, "hard": hard}
+                log.append(tx, run_record(who, detail, event))
+
+        await self.db.write(unit)
+        if self.approvals is not None:
+            await self.approvals.close_for_run(detail.tenant, run, reason)
+        try:
+            if hard:
+                await handle.terminate(reason=f"{who.principal.id}: {reason}")
+            else:
+                await handle.signal(SIGNAL_STOP, Stop(by=who.principal.id, reason=reason))
+        except RPCError as error:
+            if error.status is not RPCStatusCode.NOT_FOUND:
+                raise RuntimeUnavailable(f"Temporal did not take the stop: {error.message}.") from error
+        return await self.get(who, run)
+
+    async def pause(self, who: SignedIn, run: str, reason: str) -> RunDetail:
+        """See `RunService.pause`."""
+        detail = await self._open(who, run, pause=True)
+        said = {"by": who.principal.id, "reason": reason, "at": iso(clock.now())}
+
+        def unit(tx: Transaction) -> bool:
+            done = pause_store.say_pause(tx, detail.tenant, run, **said)
+            if done:
+                log.append(tx, run_record(who, detail, {"event": "paused", "reason": reason}))
+            return done
+
+        if not await self.db.write(unit):
+            detail = await self.get(who, run)
+            if detail.state != "paused":
+                way_out = "It begins as soon as Temporal answers." if detail.state == "starting" else ""
+                raise Conflict(f"The run is {detail.state}: there is nothing to pause.", way_out=way_out)
+        return await self._told(who, run)
+
+    async def resume(self, who: SignedIn, run: str, reason: str) -> RunDetail:
+        """See `RunService.resume`."""
+        detail = await self._open(who, run, pause=False)
+        said = {"by": who.principal.id, "reason": reason, "at": iso(clock.now())}
+
+        def unit(tx: Transaction) -> bool:
+            done = pause_store.say_resume(tx, detail.tenant, run, **said)
+            if done:
+                log.append(tx, run_record(who, detail, {"event": "resumed", "reason": reason}))
+            return done
+
+        if not await self.db.write(unit):
+            raise Conflict(f"The run is not paused; it is {detail.state}.")
+        return await self._told(who, run)
+
+    async def tell_pauses(self, run: str = "") -> int:
+        """Tell runs what was said of pausing; how many heard it. Raises RuntimeUnavailable."""
+        untold = await self.db.read(lambda connection: pause_store.untold_pauses(connection, run))
+        told = 0
+        for row in untold:
+            given = Pause(number=row["number"], paused=row["paused"], by=row["by"], reason=row["reason"])
+            client = await self.client()
+            try:
+                await client.get_workflow_handle(row["run"]).signal(SIGNAL_PAUSE, given)
+            except RPCError as error:
+                if error.status is not RPCStatusCode.NOT_FOUND:
+                    raise RuntimeUnavailable(f"Temporal did not take the pause: {error.message}.") from error
+                if row["state"] not in ENDED:
+                    continue  # the run of another agent, which its parent is about to begin
+            await self.db.write(
+                lambda tx, of=row["run"], number=row["number"]: pause_store.mark_pause_told(tx, of, number)
+            )
+            told += 1
+        return told
+
+    async def send(self, who: SignedIn, run: str, name: str, payload: Any, *, event_id: str) -> None:
+        """See `RunService.send`."""
+        await self._open(who, run, event=name)
+        client = await self.client()
+        event = SentEvent(id=event_id or ids.new_id("evt"), name=name, payload=payload)
+        try:
+            await client.get_workflow_handle(run).signal(SIGNAL_EVENT, event)
+        except RPCError as error:
+            raise RuntimeUnavailable(f"Temporal did not take the event: {error.message}.") from error
+
+    async def _open(self, who: SignedIn, run: str, **facts: Any) -> RunDetail:
+        """The run, if `who` may steer it and it goes on. Raises NotFound, Forbidden, Conflict."""
+        detail = await self.get(who, run)
+        may_steer(self.policy, who, detail.principal, run, {"run": run, "agent": detail.agent, **facts})
+        if detail.state in ENDED:
+            raise Conflict(f"The run has {detail.state} already.")
+        return detail
+
+    async def _told(self, who: SignedIn, run: str) -> RunDetail:
+        with suppress(RuntimeUnavailable):  # it is written: the outbox tells it as soon as Temporal answers
+            await self.tell_pauses(run)
+        return await self.get(who, run)
