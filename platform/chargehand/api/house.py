@@ -18,7 +18,7 @@ from chargehand.api.sign_ins import record_sign_in
 from chargehand.approvals.service import ApprovalService
 from chargehand.approvals.standing import MandateService
 from chargehand.audit.export_jobs import Exports
-from chargehand.audit.integrator import Integrator
+from chargehand.audit.keeper import keep
 from chargehand.audit.log import initialise
 from chargehand.audit.service import AuditService
 from chargehand.connectors.pins import PinBook
@@ -37,6 +37,7 @@ from chargehand.policy.watcher import PolicyWatcher
 from chargehand.risk.alerts import AlertService
 from chargehand.risk.freeze import FreezeService
 from chargehand.runs.client import Connect, LazyClient, connect
+from chargehand.runs.schedules import Schedules
 from chargehand.runs.service import RunService
 from chargehand.settings import Settings
 
@@ -84,14 +85,15 @@ async def open_house(
         state.agents, state.outlook = catalog, Outlook(_policy_of(policy))
         client = temporal or LazyClient(lambda: connect(given, wait_seconds=TEMPORAL_WAIT_SECONDS))
         state.runs = RunService(db, client, catalog, policy, state.approvals)
+        state.schedules = Schedules(db, state.runs)
         state.feed = Feed(state.audit, state.approvals, state.runs, state.calls, state.freezes, state.alerts)
 
         stopping = asyncio.Event()
         chores = [
             asyncio.create_task(watcher.run()),
-            asyncio.create_task(Integrator(db, given.state_dir).run(stopping)),
+            asyncio.create_task(keep(db, given, stopping)),
         ]
-        await stack.enter_async_context(app.state.mcp.running())
+        await stack.enter_async_context(app.state.mcp.running(given))
         try:
             yield
         finally:
