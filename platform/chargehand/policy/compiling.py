@@ -20,11 +20,12 @@ from chargehand.policy.reading import CASES, Read, read_documents
 from chargehand.policy.snapshot import Documents, Rule, Snapshot, TenantPolicy
 
 MODEL = "model.conf"
-RESERVED = frozenset({"pins"})
+RESERVED = frozenset({"pins", "connectors.toml"})
 
 
 def load_policies(folder: Path, catalogue: Catalogue | None = None) -> Snapshot:
-    """Every tenant of a policies folder: `model.conf`, and one folder a tenant. `pins/` belongs to the connectors.
+    """Every tenant of a policies folder: `model.conf`, and one folder a tenant. `pins/` and `connectors.toml`
+    belong to the connectors.
 
     With a `catalogue`, rules on tools or arguments that do not exist are problems too.
 
