@@ -27,8 +27,24 @@ from chargehand.identity.routes import router as identity
 from chargehand.policy.routes import router as policy
 from chargehand.risk.routes import router as risk
 from chargehand.runs.routes import router as runs
+from chargehand.runs.schedule_routes import router as schedules
 
-ROUTERS = (health, identity, agents, runs, approvals, audit, policy, connectors, gateway, risk, usage, people, live)
+ROUTERS = (
+    health,
+    identity,
+    agents,
+    runs,
+    schedules,
+    approvals,
+    audit,
+    policy,
+    connectors,
+    gateway,
+    risk,
+    usage,
+    people,
+    live,
+)
 
 DESCRIPTION = """\
 Sign in with a session cookie (`signIn`) or an API token (`Authorization: Bearer chg_…`). With a cookie, every request

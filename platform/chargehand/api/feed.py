@@ -22,6 +22,7 @@ from chargehand.identity.abilities import Ability
 from chargehand.identity.model import SignedIn
 from chargehand.risk.alerts import AlertService
 from chargehand.risk.freeze import FreezeService
+from chargehand.runs.model import OPEN
 from chargehand.runs.service import RunService
 
 log = logging.getLogger("chargehand.api.live")
@@ -141,9 +142,7 @@ class Feed:
         mine = await self._approvals.inbox(who, mine=True, limit=MAX_COUNTED) if can("give_verdict") else []
         tasks = await self._runs.tasks(who, mine=True)
         principal = "" if can("read_runs") else who.principal.id
-        open_runs = await self._runs.list(
-            who, states=("starting", "running", "waiting", "stopping"), principal=principal, limit=MAX_COUNTED
-        )
+        open_runs = await self._runs.list(who, states=OPEN, principal=principal, limit=MAX_COUNTED)
         doubts = len(await self._calls.in_doubt(who)) if can("read_runs") else 0
         alerts = await self._alerts.open(who) if can("handle_alerts") else []
         return Counts(

@@ -29,6 +29,7 @@ COMMANDS = (
 )
 GROUPS = (
     ("run", "chargehand.cli.run", "app"),
+    ("schedule", "chargehand.cli.schedule", "app"),
     ("approvals", "chargehand.cli.approvals", "app"),
     ("log", "chargehand.cli.log", "app"),
     ("agents", "chargehand.cli.agents", "app"),

@@ -205,8 +205,32 @@ def stop(
     as_json: Json = False,
 ) -> None:
     """Stop a run: its current step is finished, and what can be taken back is taken back."""
+    _steer(run, "stop", {"reason": reason, "hard": hard}, as_json=as_json)
+
+
+@app.command("pause")
+def pause(
+    run: RunId,
+    reason: Annotated[str, typer.Option("--reason", "-r", help="Why; it stands in the action log.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Pause a run: its current step is finished, then nothing new begins until it is resumed."""
+    _steer(run, "pause", {"reason": reason}, as_json=as_json)
+
+
+@app.command("resume")
+def resume(
+    run: RunId,
+    reason: Annotated[str, typer.Option("--reason", "-r", help="Why; it stands in the action log.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Let a paused run go on."""
+    _steer(run, "resume", {"reason": reason}, as_json=as_json)
+
+
+def _steer(run: str, how: str, body: dict[str, Any], *, as_json: bool) -> None:
     with Api() as api:
-        found = api.post(Run, f"/runs/{run}/stop", {"reason": reason, "hard": hard})
+        found = api.post(Run, f"/runs/{run}/{how}", body)
     if as_json:
         json_out(found)
         return

@@ -29,11 +29,13 @@ STYLES = {
     "failed": "magenta", "in_doubt": "magenta", "down": "magenta", "changed": "yellow", "unpinned": "yellow",
     "denied": "red", "deny": "red", "rejected": "red", "expired": "red", "stopped": "red",
     "waiting": "yellow", "pending": "yellow", "ask": "yellow", "running": "blue", "starting": "blue",
+    "paused": "yellow",
 }  # fmt: skip
 SIGNS = {
     "succeeded": "✓", "approved": "✓", "allow": "✓", "pinned": "✓", "up": "✓",
     "failed": "✗", "denied": "✗", "deny": "✗", "rejected": "✗", "expired": "✗", "down": "✗",
     "in_doubt": "?", "waiting": "…", "pending": "…", "ask": "…", "running": "▶", "starting": "▶", "stopped": "■",
+    "paused": "‖",
 }  # fmt: skip
 
 

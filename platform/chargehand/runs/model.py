@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 RunState = Literal["starting", "running", "waiting", "paused", "stopping", "succeeded", "failed", "stopped"]
+ScheduleState = Literal["active", "paused", "ended"]
 TaskState = Literal["open", "answered", "expired", "withdrawn"]
 WaitKind = Literal["approval", "task", "timer", "connector", "in_doubt", "event", "pause"]
 
@@ -88,9 +89,9 @@ class RunEvent:
 
     Kinds: run.started, run.paused, run.resumed, run.stopping, run.succeeded, run.failed, run.stopped;
     node.started, node.finished, node.waiting, node.failed; call.proposed, call.asked, call.reminded, call.closed,
-    call.retry, call.in_doubt, call.settled; model.asked, model.answered, model.retry; person.asked, person.reminded, person.answered,
-    person.expired; agent.started, agent.finished; timer.started, timer.fired; event.received; undo.started; note;
-    custom.
+    call.retry, call.in_doubt, call.settled; model.asked, model.answered, model.retry; person.asked, person.reminded,
+    person.answered, person.expired; agent.started, agent.finished; timer.started, timer.fired; event.received;
+    undo.started; note; custom.
     """
 
     run: str
@@ -129,6 +130,27 @@ class Page:
 
     items: tuple[RunSummary, ...]
     next: str
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """`words` says when, in English; `last_problem` why the last due time started nothing."""
+
+    id: str
+    tenant: str
+    agent: str
+    input: dict[str, Any]
+    cron: str
+    at: datetime | None
+    time_zone: str
+    words: str
+    principal: str
+    state: ScheduleState
+    next_at: datetime | None
+    last_due: datetime | None
+    last_run: str
+    last_problem: str
+    created_at: datetime
 
 
 def title_of(agent_title: str, business_key: str) -> str:

@@ -52,8 +52,8 @@ def say_resume(tx: Transaction, tenant: str, run: str, *, by: str, reason: str, 
 
 
 def untold_pauses(connection: Connection, run: str = "", limit: int = 100) -> list[Row]:
-    """What runs have not been told yet, with the state of each; of all tenants unless a run is named."""
-    query = select(PAUSE, RUN.c.state).join(RUN, RUN.c.id == PAUSE.c.run).where(~PAUSE.c.told)
+    """What runs have not been told yet, with each one's state and trace; of all tenants unless a run is named."""
+    query = select(PAUSE, RUN.c.state, RUN.c.trace_id).join(RUN, RUN.c.id == PAUSE.c.run).where(~PAUSE.c.told)
     if run:
         query = query.where(PAUSE.c.run == run)
     return [dict(row) for row in connection.execute(query.order_by(PAUSE.c.run).limit(limit)).mappings()]

@@ -1,4 +1,4 @@
-"""Runs over HTTP: start, look, follow, stop, retry, answer."""
+"""Runs over HTTP: start, look, follow, pause, stop, retry, answer."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ from chargehand.runs.views import (
     AgentVersion,
     Answer,
     Money,
+    PauseRun,
     PersonTaskView,
     RowProblem,
     RowsChecked,
@@ -232,6 +233,20 @@ async def stop_run(run: str, body: StopRun, request: Request, who: Caller) -> Ru
     """Stop a run: its step is finished, what can be taken back is; with `hard` it just ends."""
     await _visible(request, who, run)
     return await _show(request, who, await _runs(request).stop(who, run, body.reason, hard=body.hard))
+
+
+@router.post("/runs/{run}/pause", operation_id="pauseRun")
+async def pause_run(run: str, body: PauseRun, request: Request, who: Caller) -> Run:
+    """Pause a run: its step is finished, then nothing new begins until it is resumed."""
+    await _visible(request, who, run)
+    return await _show(request, who, await _runs(request).pause(who, run, body.reason))
+
+
+@router.post("/runs/{run}/resume", operation_id="resumeRun")
+async def resume_run(run: str, body: PauseRun, request: Request, who: Caller) -> Run:
+    """Let a paused run go on."""
+    await _visible(request, who, run)
+    return await _show(request, who, await _runs(request).resume(who, run, body.reason))
 
 
 @router.post("/runs/{run}/retry", operation_id="retryRun", status_code=201)

@@ -7,9 +7,8 @@ many workers look; the run's request key names both. What was missed while nothi
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
 import orjson
 from sqlalchemy import Connection
@@ -25,35 +24,14 @@ from chargehand.identity import store as people
 from chargehand.identity.model import SignedIn
 from chargehand.runs import cron as crons
 from chargehand.runs import schedule_store as store
+from chargehand.runs.model import Schedule, ScheduleState
 from chargehand.runs.rows import loads
 from chargehand.runs.service import RunService
 from chargehand.runs.starts import may_start, may_steer, new_row, write_start
 from chargehand.runs.store import RunRow
 
-ScheduleState = Literal["active", "paused", "ended"]
 SIGNED_IN_BY = "schedule"
 """What a scheduled run says of its sign-in: nobody was there."""
-
-
-@dataclass(frozen=True, slots=True)
-class Schedule:
-    """`words` says when, in English; `last_problem` why the last due time started nothing."""
-
-    id: str
-    tenant: str
-    agent: str
-    input: dict[str, Any]
-    cron: str
-    at: datetime | None
-    time_zone: str
-    words: str
-    principal: str
-    state: ScheduleState
-    next_at: datetime | None
-    last_due: datetime | None
-    last_run: str
-    last_problem: str
-    created_at: datetime
 
 
 class Schedules:
@@ -184,7 +162,7 @@ class Schedules:
             BadInput,
             Forbidden,
             NotFound,
-        ) as error:  # policy, person, agent or input have changed since it was made
+        ) as error:  # policy, person or agent changed meanwhile
             store.note_run(tx, row["id"], last_problem=str(error), last_run="")
             who = Who(principal=row["principal"], chain=(row["principal"],), agent=row["agent"])
             record = _record(who, row, "start_refused", **detail, why=str(error))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 from chargehand.runs.model import ENDED, PersonTask, RunDetail, RunEvent, RunSummary, Waiting
 from chargehand.runs.story import Story
 from chargehand.runs.views import (
     PersonTaskView,
     Run,
+    RunAct,
     RunEventView,
     RunFailureView,
     RunSummaryView,
@@ -120,10 +121,14 @@ def _summary(found: RunSummary, names: Names, waits: list[WaitingView]) -> dict[
     }
 
 
-def _may(detail: RunDetail, *, may_steer: bool, may_answer: bool) -> list[Literal["stop", "retry", "answer"]]:
-    found: list[Literal["stop", "retry", "answer"]] = []
+def _may(detail: RunDetail, *, may_steer: bool, may_answer: bool) -> list[RunAct]:
+    found: list[RunAct] = []
     if may_steer and detail.state not in ENDED:
         found.append("stop")
+    if may_steer and detail.state in ("running", "waiting"):
+        found.append("pause")
+    if may_steer and detail.state == "paused":
+        found.append("resume")
     if may_steer and detail.state in ("failed", "stopped"):
         found.append("retry")
     if may_answer:

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from temporalio.service import RPCError, RPCStatusCode
 
-from chargehand import clock, ids
+from chargehand import clock, ids, telemetry
 from chargehand.audit import log
 from chargehand.clock import iso
 from chargehand.database import Database, Transaction
@@ -118,7 +118,8 @@ class Steering:
             given = Pause(number=row["number"], paused=row["paused"], by=row["by"], reason=row["reason"])
             client = await self.client()
             try:
-                await client.get_workflow_handle(row["run"]).signal(SIGNAL_PAUSE, given)
+                with telemetry.within(row["trace_id"]):
+                    await client.get_workflow_handle(row["run"]).signal(SIGNAL_PAUSE, given)
             except RPCError as error:
                 if error.status is not RPCStatusCode.NOT_FOUND:
                     raise RuntimeUnavailable(f"Temporal did not take the pause: {error.message}.") from error

@@ -13,6 +13,8 @@ from chargehand.runs.model import RunState, TaskState, WaitKind
 StepKind = Literal["node", "model", "tool", "approval", "task", "timer", "agent", "run"]
 StepState = Literal["running", "waiting", "succeeded", "failed", "denied", "rejected", "expired", "in_doubt", "stopped"]
 
+RunAct = Literal["stop", "pause", "resume", "retry", "answer"]
+
 
 class StartRun(Request):
     agent: str = Field(examples=["complaint-resolution"])
@@ -106,7 +108,7 @@ class Run(RunSummaryView):
     cost: Money | None
     trace_id: str
     events: int = Field(description="Number of the last event that this shows; follow from there")
-    may: list[Literal["stop", "retry", "answer"]] = Field(description="What you may do with it now")
+    may: list[RunAct] = Field(description="What you may do with it now")
 
 
 class Step(BaseModel):
@@ -154,6 +156,10 @@ class RunEventView(BaseModel):
     nodes: dict[str, NodeState]
     waiting: list[WaitingView]
     result: Any
+
+
+class PauseRun(Request):
+    reason: str = Field("", max_length=500, description="Why; it stands in the action log")
 
 
 class StopRun(Request):

@@ -1,0 +1,116 @@
+"""`chargehand schedule`: start agents at a time, or again and again."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import typer
+
+from chargehand.cli.client import Api
+from chargehand.cli.failure import USAGE, CommandFailed
+from chargehand.cli.run import read_input
+from chargehand.cli.show import Json, clean, err, json_out, out, state, table, when
+from chargehand.runs.schedule_views import ScheduleView
+
+app = typer.Typer(no_args_is_help=True, help="Start agents at a time, or again and again by cron.")
+
+ScheduleId = Annotated[str, typer.Argument(help="Schedule id, e.g. sch_01…")]
+
+
+@app.command("create")
+def create(
+    agent: Annotated[str, typer.Argument(help="Which agent, e.g. complaint-resolution.")],
+    cron: Annotated[str, typer.Option(help="Five fields, e.g. '0 8 * * MON-FRI'.")] = "",
+    at: Annotated[str, typer.Option(help="Once, e.g. 2026-12-01T08:00; with offset, or in the time zone.")] = "",
+    time_zone: Annotated[str, typer.Option("--time-zone", "-z", help="e.g. Europe/Berlin.")] = "UTC",
+    file: Annotated[str, typer.Option("--input", "-i", help="JSON file with its input; - reads standard input.")] = "",
+    pairs: Annotated[list[str] | None, typer.Option("--set", help="name=value instead of a file; repeat.")] = None,
+    key: Annotated[str, typer.Option(help="The same key makes the same schedule: safe to repeat.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Schedule an agent on your behalf. Its input is checked first; policy is asked now and at each start."""
+    body = {
+        "agent": agent,
+        "input": read_input(file, pairs or []),
+        "cron": cron,
+        "at": _time(at, time_zone).isoformat() if at else None,
+        "time_zone": time_zone,
+        "key": key,
+    }
+    with Api() as api:
+        made = api.post(ScheduleView, "/schedules", body)
+    if as_json:
+        json_out(made)
+        return
+    out.print(f"[green]✓[/] {clean(made.words)} ({clean(made.time_zone)}): {made.id}")
+    err.print(f"[dim]Starts next: {when(made.next_at)}[/]")
+
+
+def _time(text: str, zone: str) -> datetime:
+    """A time with its offset, or in the zone. Raises CommandFailed (2)."""
+    try:
+        found = datetime.fromisoformat(text)
+        return found if found.tzinfo else found.replace(tzinfo=ZoneInfo(zone))
+    except (ValueError, ZoneInfoNotFoundError):
+        raise CommandFailed(
+            f"--at {text!r} in {zone!r} is no time.", code=USAGE, way_out="e.g. --at 2026-12-01T08:00 -z Europe/Berlin"
+        ) from None
+
+
+@app.command("list")
+def list_schedules(as_json: Json = False) -> None:
+    """Your schedules; everybody's if you may see them."""
+    with Api() as api:
+        found = api.get(list[ScheduleView], "/schedules")
+    if as_json:
+        json_out(found)
+        return
+    rows = [
+        (
+            one.id,
+            state(one.state),
+            clean(one.agent),
+            f"{clean(one.words)} [dim]{clean(one.time_zone)}[/]",
+            clean(one.principal_name),
+            when(one.next_at),
+            f"[red]{clean(one.last_problem)}[/]" if one.last_problem else clean(one.last_run),
+        )
+        for one in found
+    ]
+    columns = ("Schedule", "State", "Agent", "When", "For", "Next", "Last")
+    table(columns, rows, empty="No schedules. Make one: chargehand schedule create AGENT --cron '0 8 * * MON-FRI'")
+
+
+@app.command("pause")
+def pause(schedule: ScheduleId, as_json: Json = False) -> None:
+    """Start nothing until it is resumed; what is due meanwhile is not made up for."""
+    _turn(schedule, "pause", as_json=as_json)
+
+
+@app.command("resume")
+def resume(schedule: ScheduleId, as_json: Json = False) -> None:
+    """Go on with the next due time."""
+    _turn(schedule, "resume", as_json=as_json)
+
+
+def _turn(schedule: str, how: str, *, as_json: bool) -> None:
+    with Api() as api:
+        found = api.post(ScheduleView, f"/schedules/{schedule}/{how}")
+    if as_json:
+        json_out(found)
+        return
+    upcoming = f"  next {when(found.next_at)}" if found.next_at else ""
+    out.print(f"{state(found.state)}  {found.id}{upcoming}")
+
+
+@app.command("delete")
+def delete(schedule: ScheduleId, as_json: Json = False) -> None:
+    """Start nothing any more. Runs that it started are untouched."""
+    with Api() as api:
+        api.delete(f"/schedules/{schedule}")
+    if as_json:
+        json_out({"deleted": schedule})
+        return
+    out.print(f"[green]✓[/] {clean(schedule)} is gone.")
