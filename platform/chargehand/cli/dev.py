@@ -21,7 +21,7 @@ from chargehand import migrations
 from chargehand.cli.supervisor import Port, ProcessSpec, Supervisor, answers_tcp, only_one, require_free
 from chargehand.database import Database
 from chargehand.discovery import DemoSystem, discover_demo_systems
-from chargehand.errors import BadSettings, ChargehandError
+from chargehand.errors import BadSettings
 from chargehand.identity.demo import DEMO_PEOPLE, seed_demo
 from chargehand.settings import Settings, load
 
@@ -42,12 +42,8 @@ def dev(
     """
     settings = load()
     console = Console(stderr=True, highlight=False) if as_json else say
-    try:
-        with only_one(settings.state_dir):
-            _run(settings, console, as_json=as_json)
-    except ChargehandError as error:
-        console.print(f"[bold red]✗[/] {error}", markup=True)
-        raise typer.Exit(3) from None
+    with only_one(settings.state_dir):
+        _run(settings, console, as_json=as_json)
 
 
 def _run(settings: Settings, console: Console, *, as_json: bool) -> None:
