@@ -111,7 +111,7 @@ lock: ## Compile the lock files anew
 	$(UV_COMPILE) --extra dev-server --group build pyproject.toml -o requirements.lock
 	$(UV_COMPILE) --all-extras --group build --group test -c requirements.lock pyproject.toml -o requirements-test.lock
 	$(UV_COMPILE) --group pyproject.toml:node -o requirements-node.lock
-	@for f in connectors/chargehand_connectors/demo/*/requirements.in; do test -e "$$f" || continue; \
+	@for f in connectors/chargehand_connectors/demo/*/requirements.in; do \
 		$(UV_COMPILE) "$$f" -o "$${f%.in}.lock"; done
 
 .PHONY: clean
