@@ -8,9 +8,10 @@ from typing import Annotated
 
 import typer
 
+from chargehand.agents.lint_model import Report as LintReport
 from chargehand.agents.views import Agent, AgentSummary, Graph
 from chargehand.cli.client import Api
-from chargehand.cli.failure import USAGE, CommandFailed
+from chargehand.cli.failure import NOT_DONE, USAGE, CommandFailed
 from chargehand.cli.graph import draw
 from chargehand.cli.show import Json, clean, err, facts, json_out, out, table
 
@@ -97,6 +98,40 @@ def graph(
         out.print(found.mermaid, markup=False)
     else:
         out.print(draw(found))
+
+
+@app.command("lint")
+def lint(
+    agent: Annotated[str, typer.Argument(help="Name, e.g. complaint-resolution; default: every agent here.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Check graph and source before anything runs. Works without the API. Ends with 1 when something is found."""
+    from chargehand.agents.catalog import discover_agents
+    from chargehand.agents.lint import lint as check
+
+    catalog = discover_agents()
+    reports = [check(one) for one in ([catalog.find(agent)] if agent else catalog.values())]
+    if as_json:
+        json_out(reports)
+    else:
+        for report in reports:
+            say_lint(report)
+    if any(report.findings for report in reports):
+        raise typer.Exit(NOT_DONE)
+
+
+def say_lint(report: LintReport) -> None:
+    """A report for people."""
+    for one in report.findings:
+        at = f" [dim]{clean(one.node)}[/]" if one.node else ""
+        out.print(f"[red]✗[/] {clean(one.place)}: [bold]{one.rule}[/]{at}\n  {clean(one.wrong)} {clean(one.way_out)}")
+    for one in report.allowed:
+        out.print(f"[dim]· {clean(one.place)}: {one.rule} is allowed by a comment.[/]")
+    for doubt in report.not_checked:
+        out.print(f"[yellow]?[/] {clean(doubt)}")
+    count = len(report.findings)
+    said = f"[red]✗[/] {clean(report.agent)}: {count} found." if count else f"[green]✓[/] {clean(report.agent)}: clean."
+    out.print(said)
 
 
 def _rendered(found: Graph, output: Path) -> str:

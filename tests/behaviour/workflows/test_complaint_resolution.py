@@ -116,6 +116,31 @@ async def test_a_refund_that_the_erp_refuses_takes_the_return_back(tmp_path: Pat
     assert len(here.connectors.did("erp.cancel_return")) == 1
 
 
+@pytest.mark.parametrize(("cancelled", "stands"), [(True, ""), (False, "RT-1")])
+async def test_a_return_that_can_not_be_taken_back_is_given_to_a_person(
+    tmp_path: Path, cancelled: bool, stands: str
+) -> None:
+    refuses = {
+        "erp__create_credit_note": Refuses("invalid"),
+        "erp__cancel_return": Refuses("conflict", "It is locked."),
+    }
+    async with company(tmp_path, order(total="420.00"), **refuses) as here:
+        run = await resolve(here)
+        asked = await here.task(run)
+        await here.runs.answer(here.person("amy"), asked.id, {"cancelled": cancelled})
+        done = await result(here, run)
+    assert (done.state, done.result["result"], done.result["return_number"]) == ("succeeded", "not_done", stands)
+
+
+async def test_the_result_says_that_finance_was_not_told(tmp_path: Path) -> None:
+    refuses = Refuses("invalid", "The address is unknown.")
+    async with company(tmp_path, order(total="420.00"), mail__send=refuses) as here:
+        done = await result(here, await resolve(here))
+    assert done.result["result"] == "refunded"
+    assert "Finance was not told" in done.result["reason"]
+    assert "The address is unknown." in done.result["reason"]
+
+
 async def test_a_missing_number_is_asked_for_twice_at_most(tmp_path: Path) -> None:
     async with company(tmp_path) as here:
         run = await resolve(here, order_number="")

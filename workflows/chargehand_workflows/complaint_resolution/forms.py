@@ -28,3 +28,9 @@ class Decide(BaseModel):
     reason: str = Field(
         title="Why", description="One sentence for those who approve and for finance.", min_length=3, max_length=300
     )
+
+
+class ReturnStands(BaseModel):
+    """No refund is made, and the return could not be cancelled. Please cancel it in the ERP."""
+
+    cancelled: bool = Field(title="The return is cancelled now")

@@ -5,14 +5,14 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from chargehand import ask_person, attempt, call, not_done, note, patience
+from chargehand import ask_person, attempt, not_done, note, patience
 from chargehand.outcome import Outcome
 from chargehand_connectors.erp import tools as erp
 from chargehand_connectors.erp.model import Order
 from chargehand_connectors.logistics import tools as logistics
 from chargehand_connectors.mail import tools as mail
 from chargehand_workflows.complaint_resolution import texts
-from chargehand_workflows.complaint_resolution.forms import CarrierSays, Decide, OrderNumberAsked
+from chargehand_workflows.complaint_resolution.forms import CarrierSays, Decide, OrderNumberAsked, ReturnStands
 from chargehand_workflows.complaint_resolution.model import Assessment
 from chargehand_workflows.complaint_resolution.state import Output, State
 from chargehand_workflows.complaint_resolution.triage import RULES, assess
@@ -123,9 +123,20 @@ async def create_credit_note(state: State) -> Update:
 
 
 async def cancel_return(state: State) -> Update:
-    """The refund was refused after the return was made: the return is taken back, through the same gate."""
-    await call(erp.cancel_return, return_number=state.return_number, reason=f"No refund: {state.why_not}"[:500])
-    return {"return_number": ""}
+    """The refund was refused after the return was made: the return is taken back, through the same gate.
+
+    Where that is refused too, a person takes it back, or the result names the return that stands.
+    """
+    taken_back = await attempt(
+        erp.cancel_return, return_number=state.return_number, reason=f"No refund: {state.why_not}"[:500]
+    )
+    if taken_back.succeeded:
+        return {"return_number": ""}
+    note(f"Return {state.return_number} stands: {_why(taken_back)}")
+    said = await ask_person(
+        ReturnStands, to=SERVICE, within="3d", title=f"Return {state.return_number} could not be cancelled"
+    )
+    return {"return_number": "" if said and said.cancelled else state.return_number}
 
 
 async def replace(state: State) -> Update:
@@ -143,8 +154,9 @@ async def notify_finance(state: State) -> Update:
     subject, body = texts.for_finance(state)
     sent = await attempt(mail.send, to=FINANCE, subject=subject, body=body, reference=state.order_number)
     if not sent.succeeded:
-        note(f"Finance was not told: {_why(sent)}")
-        return {"mail": ""}
+        untold = f"Finance was not told: {_why(sent)}"
+        note(untold)
+        return {"mail": "", "untold": untold}
     return {"mail": mail.send.decode(sent.value).message_id}
 
 
@@ -164,7 +176,7 @@ async def close(state: State) -> Output:
         result, reason = "no_refund", assessment.reason
     return {
         "result": result,
-        "reason": reason,
+        "reason": f"{reason} {state.untold}".strip(),
         "decided_by": state.decided_by,
         "order_number": state.order_number,
         "complaint_number": state.complaint_number,

@@ -36,6 +36,7 @@ class State:
     refund: Decimal | None = None
     why_not: str = ""
     mail: str = ""
+    untold: str = ""
 
 
 class Output(TypedDict, total=False):
