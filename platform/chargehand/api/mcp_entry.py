@@ -34,15 +34,16 @@ class Entry:
         if origin is not None and not self._known(origin, request.headers.get("host", "")):
             await _refuse(403, INVALID_REQUEST, "This origin is not known here")(scope, receive, send)
             return
-        if request.method == "POST":
-            body = await request.body()
-            try:
-                strict.loads(body, field="body")
-            except BadInput as error:
-                await _refuse(400, PARSE_ERROR, f"Parse error: {error}")(scope, receive, send)
-                return
-            receive = _again(body, receive)
-        await self._app(scope, receive, send)
+        if request.method != "POST":  # without sessions nothing would ever come on a stream of its own, or end with one
+            await Response(status_code=405, headers={"allow": "POST"})(scope, receive, send)
+            return
+        body = await request.body()
+        try:
+            strict.loads(body, field="body")
+        except BadInput as error:
+            await _refuse(400, PARSE_ERROR, f"Parse error: {error}")(scope, receive, send)
+            return
+        await self._app(scope, _again(body, receive), send)
 
     def _known(self, origin: str, host: str) -> bool:
         """Our own page: under the configured URL, or on this very machine."""
