@@ -1,4 +1,5 @@
-"""An agent's graph as an SVG file: layered from top to bottom, edges that go back drawn at the side.
+"""An agent's graph as an SVG file: layered from top to bottom; what goes back is drawn at the right side, what skips
+a layer at the left, so that no line runs behind a node.
 
 No layout library and no network: ranks are longest paths from the start (edges that close a loop left out), the order
 within a rank follows the average place of the predecessors.
@@ -11,7 +12,7 @@ from html import escape
 
 from chargehand.agents.views import Graph, GraphEdge
 
-WIDTH, HEIGHT, GAP_X, GAP_Y, MARGIN = 168, 40, 28, 44, 24
+WIDTH, HEIGHT, GAP_X, GAP_Y, MARGIN, LANE = 168, 40, 28, 44, 24, 14
 STYLE = (
     "text{font:13px system-ui,sans-serif;fill:#1d2433}.n{fill:#fff;stroke:#4a55d0}.t{fill:#eef0ff;stroke:#4a55d0}"
     ".e{fill:none;stroke:#5b6478}.c{stroke-dasharray:5 4}.l{font-size:11px;fill:#5b6478}"
@@ -29,16 +30,17 @@ def svg(graph: Graph) -> str:
     rows: dict[int, list[str]] = defaultdict(list)
     for node in graph.nodes:
         rows[ranks[node.id]].append(node.id)
-    placed = _places(graph, rows)
+    gutter = GAP_X + LANE * max((ranks[edge.target] - ranks[edge.source] for edge in graph.edges), default=0)
+    placed = _places(graph, rows, MARGIN + gutter)
     widest = max(len(row) for row in rows.values())
-    width = MARGIN * 2 + widest * (WIDTH + GAP_X) + GAP_X * 3
+    width = MARGIN * 2 + gutter + widest * (WIDTH + GAP_X) + GAP_X * 3
     height = MARGIN * 2 + len(rows) * (HEIGHT + GAP_Y)
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}">',
         f"<style>{STYLE}</style>",
         ARROW,
     ]
-    parts += [_edge(edge, placed, width) for edge in graph.edges]
+    parts += [_edge(edge, placed, width, ranks[edge.target] - ranks[edge.source]) for edge in graph.edges]
     for node in graph.nodes:
         x, y = placed[node.id]
         terminal = node.kind in ("start", "end")
@@ -84,7 +86,7 @@ def _back_edges(nodes: list[str], outgoing: dict[str, list[str]]) -> set[tuple[s
     return found
 
 
-def _places(graph: Graph, rows: dict[int, list[str]]) -> dict[str, tuple[float, float]]:
+def _places(graph: Graph, rows: dict[int, list[str]], start: float) -> dict[str, tuple[float, float]]:
     incoming: dict[str, list[str]] = defaultdict(list)
     for edge in graph.edges:
         incoming[edge.target].append(edge.source)
@@ -98,23 +100,32 @@ def _places(graph: Graph, rows: dict[int, list[str]]) -> dict[str, tuple[float, 
             return sum(before) / len(before) if before else 0
 
         row.sort(key=wish)
-        left = MARGIN + (widest - len(row)) * (WIDTH + GAP_X) / 2
+        left = start + (widest - len(row)) * (WIDTH + GAP_X) / 2
         for index, node in enumerate(row):
             placed[node] = (left + index * (WIDTH + GAP_X), MARGIN + rank * (HEIGHT + GAP_Y))
     return placed
 
 
-def _edge(edge: GraphEdge, placed: dict[str, tuple[float, float]], width: float) -> str:
+def _edge(edge: GraphEdge, placed: dict[str, tuple[float, float]], width: float, layers: int) -> str:
     (x1, y1), (x2, y2) = placed[edge.source], placed[edge.target]
     style = "e c" if edge.conditional else "e"
-    if y2 > y1:
+    middle1, middle2 = y1 + HEIGHT / 2, y2 + HEIGHT / 2
+    if edge.source == edge.target:
+        right, out = x1 + WIDTH, x1 + WIDTH + GAP_X
+        path = f"M{right} {middle1 - 8}C{out} {middle1 - 22} {out} {middle1 + 22} {right} {middle1 + 8}"
+        label_x, label_y = out, middle1
+    elif layers == 1:
         sx, sy, tx, ty = x1 + WIDTH / 2, y1 + HEIGHT, x2 + WIDTH / 2, y2
         bend = (ty - sy) / 2
         path = f"M{sx} {sy}C{sx} {sy + bend} {tx} {ty - bend} {tx} {ty}"
         label_x, label_y = (sx + tx) / 2, (sy + ty) / 2
+    elif layers > 1:  # past other layers, along the left side
+        side = min(placed[node][0] for node in placed) - LANE * layers
+        path = f"M{x1} {middle1}C{side} {middle1} {side} {middle2} {x2} {middle2}"
+        label_x, label_y = side + LANE, (middle1 + middle2) / 2
     else:  # back, along the right side
-        sx, sy, tx, ty, side = x1 + WIDTH, y1 + HEIGHT / 2, x2 + WIDTH, y2 + HEIGHT / 2, width - MARGIN
-        path = f"M{sx} {sy}C{side} {sy} {side} {ty} {tx} {ty}"
-        label_x, label_y = side - GAP_X, (sy + ty) / 2
+        sx, tx, side = x1 + WIDTH, x2 + WIDTH, width - MARGIN
+        path = f"M{sx} {middle1}C{side} {middle1} {side} {middle2} {tx} {middle2}"
+        label_x, label_y = side - GAP_X, (middle1 + middle2) / 2
     label = f'<text class="l" x="{label_x + 4}" y="{label_y}">{escape(edge.label)}</text>' if edge.label else ""
     return f'<path class="{style}" marker-end="url(#a)" d="{path}"/>{label}'
