@@ -71,12 +71,9 @@ async def test_killed_at_any_moment_each_due_time_has_one_run(tmp_path: Path) ->
         schedules = await with_amy(runs)
         made.start("second gateway")
         approving = asyncio.create_task(approve_all(approvals, runs))
-        due = clock.now()
         for number in range(SCHEDULES):
-            due += timedelta(seconds=1)
-            await schedules.create(
-                AMY, "clerk", {"name": f"job-{number}"}, at=max(due, clock.now() + timedelta(seconds=1))
-            )
+            at = clock.now() + timedelta(seconds=1 + number)
+            await schedules.create(AMY, "clerk", {"name": f"job-{number}"}, at=at)
         for _ in range(4):
             await asyncio.sleep(random.uniform(0.3, 1.2))
             kill_gateway(made)
