@@ -13,8 +13,7 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Table, insert, select
-from sqlmodel import Field, SQLModel
+from sqlalchemy import Connection, insert, select
 
 from chargehand import clock, ids
 from chargehand.audit.log import append
@@ -23,6 +22,7 @@ from chargehand.audit.service import AuditService, Logged
 from chargehand.database import Database, Transaction
 from chargehand.errors import Conflict, NotFound
 from chargehand.identity.model import SignedIn
+from chargehand.risk.alert_store import HANDLED
 
 AlertLevel = Literal["low", "medium", "high"]
 AlertState = Literal["open", "acknowledged", "dismissed"]
@@ -35,20 +35,6 @@ DENIALS = 5
 REFUSALS = 10
 WITHIN = timedelta(hours=1)
 HASTY_SECONDS = 2.0
-
-
-class HandledAlertRow(SQLModel, table=True):
-    __tablename__: Any = "alert_handled"
-
-    tenant: str = Field(primary_key=True)
-    alert: str = Field(primary_key=True)
-    state: str
-    handled_by: str
-    comment: str
-    at: str
-
-
-HANDLED: Table = SQLModel.metadata.tables["alert_handled"]
 
 
 @dataclass(frozen=True, slots=True)
