@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from typing import Any, cast
 
@@ -59,7 +59,7 @@ def approval(item: InboxItem, roles: Roles, names: Names) -> Approval:
         arguments=list(arguments(request.arguments)),
         exact=detail.get("exact") or json.dumps(request.arguments, ensure_ascii=False, sort_keys=True),
         policy_revision=request.policy_revision,
-        why=[_why(reason) for reason in request.why],
+        why=_whys(request.why),
         signals=[Signal.model_validate(_known(Signal, signal)) for signal in detail.get("signals", ())],
         changes=[Change.model_validate(_known(Change, change)) for change in detail.get("changes", ())],
         earlier=_earlier(detail.get("earlier") or {}),
@@ -157,6 +157,15 @@ def _text(value: Any) -> str:
     if value is None:
         return "—"
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _whys(reasons: Iterable[Mapping[str, Any]]) -> list[Why]:
+    """Each reason once: person and agent are decided separately, and often the same rule matches both."""
+    found: list[Why] = []
+    for why in map(_why, reasons):
+        if why not in found:
+            found.append(why)
+    return found
 
 
 def _why(reason: Mapping[str, Any]) -> Why:
