@@ -51,6 +51,7 @@ class Outlook:
             name=tool.name,
             description=tool.description,
             says=tool.says,
+            says_zh=tool.says_zh,
             effect=tool.effect,
             delivery=tool.delivery,
             possible=sorted(possible, key=lambda verdict: SEVERITY[verdict]),

@@ -46,6 +46,7 @@ class AgentTool(BaseModel):
     name: str
     description: str
     says: str = Field(description="Sentence template that approvers see, e.g. `Refund {amount} for order {order}`")
+    says_zh: str = Field("", description="The same in Chinese; empty where nobody wrote it")
     effect: Effect
     delivery: Delivery
     possible: list[Verdict] = Field(description="What policy may answer, depending on the arguments")

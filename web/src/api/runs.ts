@@ -73,6 +73,18 @@ export async function startRows(agent: string, rows: Record<string, unknown>[], 
   return started.runs;
 }
 
+export async function pauseRun(run: string, reason: string): Promise<Run> {
+  const paused = await must<Run>(http.POST('/api/runs/{run}/pause', { params: { path: { run } }, body: { reason } }));
+  await renew();
+  return paused;
+}
+
+export async function resumeRun(run: string): Promise<Run> {
+  const going = await must<Run>(http.POST('/api/runs/{run}/resume', { params: { path: { run } }, body: { reason: '' } }));
+  await renew();
+  return going;
+}
+
 export async function stopRun(run: string, reason: string): Promise<Run> {
   const stopped = await must<Run>(http.POST('/api/runs/{run}/stop', { params: { path: { run } }, body: { reason, hard: false } }));
   await renew();

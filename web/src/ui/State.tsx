@@ -1,5 +1,5 @@
 import {
-  Ban, Check, CircleDashed, CircleHelp, CircleSlash, Clock, Eye, Hand, LoaderCircle, Pencil, ShieldAlert, Snowflake,
+  Ban, Check, CircleDashed, CircleHelp, CircleSlash, Clock, Eye, Hand, LoaderCircle, Pause, Pencil, ShieldAlert, Snowflake,
   TriangleAlert, X, type LucideIcon,
 } from 'lucide-react';
 import type { ReactNode } from 'react';
@@ -15,7 +15,7 @@ const STATES: Record<string, [Tone, LucideIcon]> = {
   // runs and steps
   idle: ['idle', CircleDashed], starting: ['run', LoaderCircle], running: ['run', LoaderCircle], waiting: ['ask', Hand],
   finished: ['allow', Check], done: ['allow', Check], stopped: ['idle', CircleSlash], stopping: ['idle', CircleSlash],
-  skipped: ['idle', CircleDashed],
+  paused: ['ask', Pause], skipped: ['idle', CircleDashed],
   // outcomes
   succeeded: ['allow', Check], failed: ['fault', TriangleAlert], denied: ['deny', Ban], rejected: ['deny', Ban],
   expired: ['idle', Clock], in_doubt: ['fault', CircleHelp],

@@ -15,6 +15,7 @@ import { State } from '../../ui/State';
 import { Facts, Table } from '../../ui/Table';
 import { Time } from '../../ui/Time';
 import css from './Agent.module.css';
+import { Figures, Versions } from './Figures';
 
 const RunGraph = lazy(() => import('../runs/graph/RunGraph'));
 const StopDialog = lazy(() => import('../stop/StopDialog'));
@@ -43,12 +44,14 @@ export function AgentPage() {
 
 function Body({ agent }: { agent: Agent }) {
   const { t } = useTranslation();
+  const may = useMay();
   const [node, setNode] = useState<string | null>(null);
   const chosen = agent.graph.nodes.find((each) => each.id === node);
   const tools = chosen?.tools?.length ? agent.tools.filter((tool) => chosen.tools!.includes(tool.name)) : agent.tools;
   return (
     <Column>
       <p className="ink2">{agent.description}</p>
+      {may('read_runs') && <Figures agent={agent.name} />}
       <div className={css.top}>
         <div className={`card ${css.graph}`}>
           <Suspense fallback={<Skeleton height={300} />}><RunGraph graph={agent.graph} nodes={{}} steps={[]} selected={node} onSelect={setNode} /></Suspense>
@@ -69,6 +72,7 @@ function Body({ agent }: { agent: Agent }) {
         <ToolTable tools={tools} />
       </Section>
       <MandatesOf agent={agent.name} />
+      {may('read_runs') && <Versions agent={agent.name} />}
     </Column>
   );
 }

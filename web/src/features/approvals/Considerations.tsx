@@ -31,7 +31,7 @@ export function Considerations({ approval }: { approval: Approval }) {
         <h3 className="heading">{t('approvals.why')}</h3>
         <ul className={css.why}>
           {approval.why.map((why) => (
-            <li key={why.rule}><span>{said(why)}</span><span className="xs muted">{why.fact && <>{why.fact} · </>}<code className="mono nowrap">{why.rule}</code></span></li>
+            <li key={`${why.rule} ${why.fact}`}><span>{said(why)}</span><span className="xs muted">{why.fact && <>{why.fact} · </>}<code className="mono nowrap">{why.rule}</code></span></li>
           ))}
         </ul>
       </section>

@@ -1,8 +1,8 @@
-import { FileArchive, Play, RotateCcw, Square } from 'lucide-react';
+import { FileArchive, Pause, Play, RotateCcw, Square } from 'lucide-react';
 import { useNavigate } from '@tanstack/react-router';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
-import { evidenceUrl, retryRun, stopRun, type Run } from '../../api/runs';
+import { evidenceUrl, pauseRun, resumeRun, retryRun, stopRun, type Run } from '../../api/runs';
 import { useMay } from '../../app/session';
 import { Button, ButtonLink } from '../../ui/Button';
 import { Dialog } from '../../ui/Dialog';
@@ -16,13 +16,12 @@ export function RunActions({ run }: { run: Run }) {
   const { t } = useTranslation();
   const may = useMay();
   const navigate = useNavigate();
-  const [stopping, setStopping] = useState(false);
+  const [steering, setSteering] = useState<'stop' | 'pause' | null>(null);
   const [busy, setBusy] = useState(false);
-  const retry = async () => {
+  const act = async (what: () => Promise<unknown>) => {
     setBusy(true);
     try {
-      const next = await retryRun(run.id);
-      await navigate({ to: '/runs/$run', params: { run: next.id } });
+      await what();
     } catch (problem) {
       toast(problem instanceof Error ? problem.message : String(problem), 'failed');
     } finally {
@@ -32,15 +31,18 @@ export function RunActions({ run }: { run: Run }) {
   return (
     <>
       {may('export_log') && <a className={look.button} href={evidenceUrl(run.id)} download title={t('run.evidenceText')}><FileArchive size={14} aria-hidden /><span>{t('run.evidence')}</span></a>}
-      {run.may.includes('retry') && <Button busy={busy} icon={<RotateCcw size={14} aria-hidden />} onClick={() => void retry()}>{t('run.retry')}</Button>}
-      {run.may.includes('stop') && <Button look="deny" icon={<Square size={13} aria-hidden />} onClick={() => setStopping(true)}>{t('run.stop')}</Button>}
+      {run.may.includes('retry') && <Button busy={busy} icon={<RotateCcw size={14} aria-hidden />} onClick={() => void act(async () => navigate({ to: '/runs/$run', params: { run: (await retryRun(run.id)).id } }))}>{t('run.retry')}</Button>}
+      {run.may.includes('resume') && <Button look="primary" busy={busy} icon={<Play size={14} aria-hidden />} onClick={() => void act(() => resumeRun(run.id))}>{t('run.resume')}</Button>}
+      {run.may.includes('pause') && <Button icon={<Pause size={14} aria-hidden />} onClick={() => setSteering('pause')}>{t('run.pause')}</Button>}
+      {run.may.includes('stop') && <Button look="deny" icon={<Square size={13} aria-hidden />} onClick={() => setSteering('stop')}>{t('run.stop')}</Button>}
       {!isOpen(run.state) && <ButtonLink to="/start/$agent" params={{ agent: run.agent }} icon={<Play size={14} aria-hidden />}>{t('run.again')}</ButtonLink>}
-      {stopping && <StopRunDialog run={run} onClose={() => setStopping(false)} />}
+      {steering && <SteerDialog run={run} pause={steering === 'pause'} onClose={() => setSteering(null)} />}
     </>
   );
 }
 
-function StopRunDialog({ run, onClose }: { run: Run; onClose: () => void }) {
+/** Stops or pauses the run, with the reason that the log keeps. */
+function SteerDialog({ run, pause, onClose }: { run: Run; pause: boolean; onClose: () => void }) {
   const { t } = useTranslation();
   const [reason, setReason] = useState('');
   const [error, setError] = useState<unknown>(null);
@@ -48,7 +50,7 @@ function StopRunDialog({ run, onClose }: { run: Run; onClose: () => void }) {
   const go = async () => {
     setBusy(true);
     try {
-      await stopRun(run.id, reason.trim());
+      await (pause ? pauseRun : stopRun)(run.id, reason.trim());
       onClose();
     } catch (problem) {
       setError(problem);
@@ -56,14 +58,14 @@ function StopRunDialog({ run, onClose }: { run: Run; onClose: () => void }) {
     }
   };
   return (
-    <Dialog open onClose={onClose} title={t('run.stopTitle')} footer={
+    <Dialog open onClose={onClose} title={t(pause ? 'run.pauseTitle' : 'run.stopTitle')} footer={
       <>
         <Button onClick={onClose}>{t('common.cancel')}</Button>
-        <Button look="danger" busy={busy} disabled={!reason.trim()} onClick={() => void go()} icon={<Square size={13} aria-hidden />}>{t('run.stopGo')}</Button>
+        <Button look={pause ? 'primary' : 'danger'} busy={busy} disabled={!reason.trim()} onClick={() => void go()} icon={pause ? <Pause size={13} aria-hidden /> : <Square size={13} aria-hidden />}>{t(pause ? 'run.pauseGo' : 'run.stopGo')}</Button>
       </>
     }>
       <div className="col">
-        <p className="sm ink2">{t('run.stopText')}</p>
+        <p className="sm ink2">{t(pause ? 'run.pauseText' : 'run.stopText')}</p>
         <TextArea autoFocus label={t('run.stopReason')} required maxLength={500} value={reason} onChange={(event) => setReason(event.target.value)} />
         <Inline error={error} />
       </div>

@@ -2,7 +2,8 @@ import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { Bot, Clock, Flag, Hand, MessageCircleQuestion, Sparkles, Split, Wrench, type LucideIcon } from 'lucide-react';
 import { useTranslation } from 'react-i18next';
-import type { AgentTool } from '../../api/agents';
+import { useState } from 'react';
+import { agentQuery, type AgentTool } from '../../api/agents';
 import { stepsQuery, type Run, type Step } from '../../api/runs';
 import { SkeletonRows } from '../../ui/Feedback';
 import { cost, duration } from '../../ui/format';
@@ -33,7 +34,7 @@ export function Story({ run, steps, tools, node, label }: StoryProps) {
     <ol className={css.story}>
       {shown.map((step) => <Sentence key={step.seq} step={step} tools={tools} />)}
       {shown.length === 0 && <li className="sm muted">{node ? t('run.nothingHere') : t('run.notYet')}</li>}
-      {isOpen(run.state) && run.state !== 'waiting' && !node && (
+      {isOpen(run.state) && run.state !== 'waiting' && run.state !== 'paused' && !node && (
         <li className={css.live} aria-live="polite"><span className={css.dot} data-tone="run"><span className={css.pulse} /></span><span className="sm muted">{working.join(', ')}…</span></li>
       )}
     </ol>
@@ -63,20 +64,22 @@ function Sentence({ step, tools }: { step: Step; tools: AgentTool[] }) {
           {step.cost && Number(step.cost.amount) > 0 && <span>{cost(step.cost.amount, step.cost.currency)}</span>}
           {step.approval && <Link className="link" to="/approvals" search={{ id: step.approval }}>{t('run.seeRequest')}</Link>}
         </p>
-        {step.child && <ChildStory run={step.child} />}
+        {step.child && <ChildStory run={step.child} agent={String(step.parameters?.['agent'] ?? '')} />}
       </div>
     </li>
   );
 }
 
 /** A sub-agent's story opens in place; it is loaded when somebody opens it. */
-function ChildStory({ run }: { run: string }) {
+function ChildStory({ run, agent }: { run: string; agent: string }) {
   const { t } = useTranslation();
-  const steps = useQuery({ ...stepsQuery(run), enabled: false });
+  const [opened, setOpened] = useState(false);
+  const steps = useQuery({ ...stepsQuery(run), enabled: opened });
+  const tools = useQuery({ ...agentQuery(agent), enabled: opened && !!agent }).data?.tools ?? [];
   return (
-    <details className={css.child} onToggle={(event) => { if (event.currentTarget.open && !steps.data) void steps.refetch(); }}>
+    <details className={css.child} onToggle={(event) => setOpened(opened || event.currentTarget.open)}>
       <summary className="link sm">{t('run.openChild')}</summary>
-      {steps.data ? <ol className={css.story}>{worthTelling(steps.data).map((step) => <Sentence key={step.seq} step={step} tools={[]} />)}</ol> : <SkeletonRows rows={2} />}
+      {steps.data ? <ol className={css.story}>{worthTelling(steps.data).map((step) => <Sentence key={step.seq} step={step} tools={tools} />)}</ol> : <SkeletonRows rows={2} />}
       <Link className="link sm" to="/runs/$run" params={{ run }}>{t('run.childPage')}</Link>
     </details>
   );

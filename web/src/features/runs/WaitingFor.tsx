@@ -1,5 +1,5 @@
 import { useQuery } from '@tanstack/react-query';
-import { CircleHelp, Clock, Hand, MessageCircleQuestion, Plug, Radio, type LucideIcon } from 'lucide-react';
+import { CircleHelp, Clock, Hand, MessageCircleQuestion, Pause, Plug, Radio, type LucideIcon } from 'lucide-react';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { answerTask, tasksQuery, type PersonTask, type Run, type Waiting } from '../../api/runs';
@@ -12,7 +12,7 @@ import { useNow } from '../../ui/useNow';
 import { ReconcileForm } from './ReconcileForm';
 import css from './Waiting.module.css';
 
-const ICONS: Record<Waiting['kind'], LucideIcon> = { approval: Hand, task: MessageCircleQuestion, timer: Clock, connector: Plug, in_doubt: CircleHelp, event: Radio };
+const ICONS: Record<Waiting['kind'], LucideIcon> = { approval: Hand, task: MessageCircleQuestion, timer: Clock, connector: Plug, in_doubt: CircleHelp, event: Radio, pause: Pause };
 
 /** Who waits for whom, with the way to act for the one who can. */
 export function WaitingFor({ run }: { run: Run }) {

@@ -16,4 +16,5 @@ test('a sentence is only said whole', () => {
   expect(fill('Refund {amount} for order {order}', { amount: '5.00', order: 'SO-1' })).toBe('Refund 5.00 for order SO-1');
   expect(fill('Refund {amount} for order {order}', { amount: '•••', order: 'SO-1' })).toBe(null);
   expect(fill('Refund {amount}', null)).toBe(null);
+  expect(fill('Refund {amount:money currency}', { amount: '4280.00', currency: 'EUR' })).toMatch(/4,280\.00/);
 });
