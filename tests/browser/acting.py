@@ -33,7 +33,7 @@ class Visit:
         self._open.__exit__(None, None, None)
 
 
-def start_complaint(visit: Visit, order: str, text: str, amount: str = "") -> str:
+def start_complaint(visit: Visit, order: str, text: str) -> str:
     """Start from the catalogue; the run's id."""
     page = visit.page
     page.goto("/start")
@@ -41,7 +41,6 @@ def start_complaint(visit: Visit, order: str, text: str, amount: str = "") -> st
     page.locator('[data-path="text"] textarea').fill(text)
     page.locator('[data-path="order_number"] input').fill(order)
     page.locator('[data-path="wish"] label').first.click()
-    page.locator('[data-path="amount"] input').fill(amount)
     page.locator("form button[type=submit]").click()
     page.wait_for_url("**/runs/run_*")
     return page.url.rsplit("/", 1)[1]
@@ -63,6 +62,8 @@ def approve(visit: Visit, approval: str) -> None:
     footer = page.locator("article footer")
     footer.locator("button").last.wait_for()
     page.wait_for_timeout(SETTLED_MS)
+    rules = page.locator("article li code").all_text_contents()
+    assert len(rules) == len(set(rules)) > 0, f"why policy asks is said once: {rules}"
     footer.locator("button").last.click()
     asked = page.get_by_role("alertdialog")
     page.wait_for_timeout(300)

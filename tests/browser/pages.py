@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from driver import LOOKS, PHONE
 from playwright.sync_api import Page
 
 Act = Callable[[Page], None]
@@ -114,6 +115,14 @@ STATES = [
     *[View(f"{path[1:]}-{state}", path, state=state) for path in PLAIN for state in ("empty", "error", "forbidden")],
 ]
 VIEWS = [*DATA, *STATES]
+
+
+def brief() -> set[tuple[str, str]]:
+    """A short version: each page on a phone, each view once in a look by turns, each kind of state once."""
+    by_turns = {(view.name, LOOKS[turn % len(LOOKS)].name) for turn, view in enumerate(DATA)}
+    on_a_phone = {(view.name, PHONE.name) for view in DATA if view.act is None}
+    states = {(view.name, look.name) for view, look in zip(STATES[:4], LOOKS, strict=True)}
+    return by_turns | on_a_phone | states
 
 
 def show(page: Page, view: View) -> None:

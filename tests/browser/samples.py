@@ -124,6 +124,21 @@ def agent() -> agents.Agent:
     )  # fmt: skip
 
 
+FIGURES = runs.AgentFigures(
+    agent=AGENT, days=30, runs=148, by_state={"succeeded": 131, "failed": 6, "stopped": 3, "waiting": 8},
+    median_seconds=1_640.0, approvals_asked=57, tool_calls=1_036, cost=[runs.Money(amount="4.8130", currency="USD")],
+    unpriced=0, last_run_at=ago(minutes=2),
+)  # fmt: skip
+VERSIONS = [
+    runs.AgentVersion(
+        version="3f9a1c7be2d4", first_run_at=ago(days=6), last_run_at=ago(minutes=2), runs=41, open_runs=8, current=True
+    ),
+    runs.AgentVersion(
+        version="b01d77e90c3a", first_run_at=ago(days=29), last_run_at=ago(days=6), runs=107, open_runs=0, current=False
+    ),
+]
+
+
 # --- runs ---------------------------------------------------------------------------------------------------------
 
 
@@ -510,6 +525,10 @@ def _answer(path: str, query: dict[str, str], *, empty: bool) -> Any:
                 owner="group:finance",
                 may_ask_people=False,
             )
+            if rest.endswith("/figures"):
+                return FIGURES
+            if rest.endswith("/versions"):
+                return some(VERSIONS)
             return agent() if rest else some([agent_summary(), frozen])
         case "runs":
             if rest.endswith("/steps"):

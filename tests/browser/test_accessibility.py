@@ -1,4 +1,7 @@
-"""Axe finds nothing on any page, state and look; and no page runs off its screen."""
+"""Axe finds nothing on any page, state and look; and no page runs off its screen.
+
+The whole matrix is slow; a short version of it runs in `make test`.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +10,23 @@ from collections.abc import Iterator
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from console_server import serving
-from driver import CHINESE, DARK, LIGHT, PHONE, Look, page_in
-from pages import VIEWS, View, show
+from driver import LOOKS, Look, page_in
+from pages import VIEWS, View, brief, show
 from playwright.sync_api import Browser
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
 
 OPTIONS = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
 NO_NOISE = ("status of", "net::ERR")
+BRIEF = brief()
+CASES = [
+    pytest.param(
+        view, look, id=f"{view.name}-{look.name}", marks=() if (view.name, look.name) in BRIEF else pytest.mark.slow
+    )
+    for view in VIEWS
+    for look in LOOKS
+]
+"""All of them in `make slow`, the short version in `make test`."""
 
 
 @pytest.fixture(scope="module")
@@ -23,8 +35,7 @@ def console() -> Iterator[str]:
         yield url
 
 
-@pytest.mark.parametrize("look", [LIGHT, DARK, CHINESE, PHONE], ids=lambda look: look.name)
-@pytest.mark.parametrize("view", VIEWS, ids=lambda view: view.name)
+@pytest.mark.parametrize(("view", "look"), CASES)
 def test_nothing_bars_anybody(browser: Browser, console: str, view: View, look: Look) -> None:
     with page_in(browser, console, look, view.state) as page:
         show(page, view)

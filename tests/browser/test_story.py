@@ -12,6 +12,8 @@ from fixtures.story import credit_notes
 
 pytestmark = [pytest.mark.browser, pytest.mark.stack, pytest.mark.timeout(600)]
 
+READS = {"en": "Read order {order}", "zh": "读取订单 {order}"}
+"""How the story tells of a call: by the tool's own sentence, in the viewer's language."""
 WORDS = "The goods arrived damaged: the crate was broken open. We want our money back."
 
 
@@ -30,6 +32,7 @@ def test_a_complaint_is_started_approved_found_and_proven(
             with Visit(browser, stack, who, look) as approver:
                 approve(approver, approval)
         shows_finished(amy, run)  # the page followed it live: nobody loaded it again
+        expect(amy.page.get_by_text(READS[look.language].format(order=order)).first).to_be_attached()
     assert len(credit_notes(stack, order)) == 1
     with Visit(browser, stack, "ada", look) as ada:
         finds_and_proves(ada, run)
@@ -87,7 +90,7 @@ def test_by_keyboard_alone(browser: Browser, stack: Stack) -> None:
 
 def test_the_page_recovers_when_the_api_is_killed(browser: Browser, stack: Stack) -> None:
     with Visit(browser, stack, "amy", LIGHT) as amy:
-        run = start_complaint(amy, "SO-1050", WORDS, amount="2000.00")
+        run = start_complaint(amy, "SO-1041", WORDS)
         approval = waits_for_people(amy, run)
         stack.kill("api")
         with Visit(browser, stack, "li", LIGHT) as li:
