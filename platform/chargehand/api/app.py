@@ -6,6 +6,7 @@ from importlib.metadata import version
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
+from fastapi.telemetry import TelemetryConfig
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.routing import Route
 
@@ -54,6 +55,10 @@ ability in `x-chargehand-ability`.
 """
 
 
+# FastAPI would keep spans of its own, with paths, queries and texts of exceptions, in a trace that the caller names.
+NO_TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
+
+
 def create_app() -> FastAPI:
     """The application without what stands behind it: enough to print the OpenAPI document."""
     app = FastAPI(
@@ -64,6 +69,7 @@ def create_app() -> FastAPI:
         openapi_url=None,
         docs_url=None,
         redoc_url=None,
+        telemetry=NO_TELEMETRY,
     )
     api = APIRouter(prefix="/api", responses=openapi.problems())
     for router in ROUTERS:

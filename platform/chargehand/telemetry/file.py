@@ -35,7 +35,7 @@ class FileExporter(SpanExporter):
         try:
             if self._path.exists() and self._path.stat().st_size + len(lines) > self._max_bytes:
                 self._path.replace(self._path.with_suffix(".1.jsonl"))
-            with self._path.open("ab", opener=_private) as file:
+            with open(self._path, "ab", opener=_private) as file:
                 file.write(lines)
         except OSError:
             return SpanExportResult.FAILURE

@@ -44,11 +44,9 @@ UNNAMED = "unnamed"
 
 ATTRIBUTES = frozenset(
     {
-        "chargehand.answer",
         "chargehand.call",
         "chargehand.run",
         "chargehand.tool",
-        "chargehand.verdict",
         "error.type",
         "gen_ai.operation.name",
         "gen_ai.tool.name",
