@@ -1,6 +1,7 @@
 """Governed calls a second beside direct calls to the same MCP server, in one run.
 
     python benchmarks/gateway_throughput.py [--seconds 5] [--rounds 3] [--rules 1000] [--tool read|write]
+                                            [--traces none|ids|file]
 
 Arms, in turn within each round, so that both see the same machine; 64 callers and 1 caller:
   direct     the MCP SDK's own client calls the tool over stdio: no gateway, no pool, nothing recorded
@@ -35,6 +36,7 @@ from mcp.client.stdio import StdioServerParameters
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
 
+from chargehand import telemetry  # noqa: E402
 from chargehand.audit import log  # noqa: E402
 from chargehand.connectors.definition import declared  # noqa: E402
 from chargehand.connectors.pins import PinBook, make_pin, write_pins  # noqa: E402
@@ -45,6 +47,8 @@ from chargehand.gateway.gateway import Gateway  # noqa: E402
 from chargehand.gateway.model import ToolCall  # noqa: E402
 from chargehand.outcome import Outcome  # noqa: E402
 from chargehand.policy.service import PolicyService  # noqa: E402
+from chargehand.runs import tracing  # noqa: E402
+from chargehand.settings import Settings  # noqa: E402
 from fixtures.connectors import counting  # noqa: E402
 
 CALLERS = (64, 1)
@@ -173,6 +177,8 @@ async def main(options: argparse.Namespace) -> dict[str, Any]:
     samples: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory(dir=options.folder) as made:
         folder = Path(made)
+        if options.traces != "none":  # for the whole process: OpenTelemetry's provider is set once
+            tracing.setup("bench", Settings(state_dir=folder, trace_file=options.traces == "file"))
         async with AsyncExitStack() as stack:
             arms = {
                 "direct": await direct(stack, folder, options.tool),
@@ -187,10 +193,12 @@ async def main(options: argparse.Namespace) -> dict[str, Any]:
                         samples.append({"round": number, "arm": name, "callers": callers, **sample})
                         shown = {key: round(value, 2) for key, value in sample.items() if key != "latencies_ms"}
                         print(number, name, callers, shown, flush=True)
+        telemetry.shutdown()
     return {
         "at": datetime.now(UTC).isoformat(),
         "machine": {"cpus": os.cpu_count(), "python": platform.python_version(), "load": os.getloadavg()},
         "tool": options.tool,
+        "traces": options.traces,
         "rules": options.rules,
         "summary": summary(samples),
         "samples": samples,
@@ -217,6 +225,7 @@ if __name__ == "__main__":
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--rules", type=int, default=1000)
     parser.add_argument("--tool", choices=("read", "write"), default="read")
+    parser.add_argument("--traces", choices=("none", "ids", "file"), default="ids", help="default: ids, as installed")
     parser.add_argument("--folder", default=None, help="where the databases go; default: the temporary folder")
     given = parser.parse_args()
     result = asyncio.run(main(given))

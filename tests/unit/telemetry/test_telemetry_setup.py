@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import subprocess
 import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
+
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from chargehand import telemetry
 
@@ -68,6 +73,48 @@ def test_without_setup_there_is_no_trace() -> None:
         assert telemetry.trace_id() == telemetry.new_trace_id() == ""
     with telemetry.within(""):
         assert telemetry.trace_id() == ""
+
+
+class Collector(BaseHTTPRequestHandler):
+    """Takes what OTLP exporters post, as OpenTelemetry's own protobuf types read it."""
+
+    taken: ClassVar[list[ExportTraceServiceRequest]] = []
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["content-length"]))
+        body = gzip.decompress(body) if self.headers.get("content-encoding") == "gzip" else body
+        assert self.path == "/v1/traces"
+        self.taken.append(ExportTraceServiceRequest.FromString(body))
+        self.send_response(200)
+        self.send_header("content-type", "application/x-protobuf")
+        self.send_header("content-length", "0")
+        self.end_headers()
+
+    def log_message(self, *args: object) -> None:
+        """Says nothing."""
+
+
+def test_a_collector_takes_the_place_of_the_file(tmp_path: Path) -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Collector) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}"
+        given = {"CHARGEHAND_TRACE_FILE": "1", "OTEL_EXPORTER_OTLP_ENDPOINT": url, "NO_PROXY": "127.0.0.1"}
+        given["OTEL_EXPORTER_OTLP_HEADERS"] = "authorization=secret"
+        first, *_, environment = in_process(SHOW, tmp_path, **given)
+        server.shutdown()
+    spans = [
+        span for one in Collector.taken for each in one.resource_spans for s in each.scope_spans for span in s.spans
+    ]
+    assert {span.trace_id.hex() for span in spans} == {first}
+    assert sorted(span.name for span in spans) == ["api.request", "gateway.call"]
+    assert not (tmp_path / "traces").exists()
+    assert environment["OTEL_EXPORTER_OTLP_ENDPOINT"] == url
+    assert "OTEL_EXPORTER_OTLP_HEADERS" not in environment
+
+
+def test_a_collector_that_does_not_answer_stops_nothing(tmp_path: Path) -> None:
+    first, second, *_ = in_process(SHOW, tmp_path, OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:9")
+    assert first == second != ""
 
 
 REPLAY = """
