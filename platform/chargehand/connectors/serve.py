@@ -50,6 +50,8 @@ def serve(connector: Connector, open_system: OpenSystem, argv: Sequence[str] | N
         raise SystemExit(2) from None
     except KeyboardInterrupt:
         raise SystemExit(130) from None
+    finally:
+        telemetry.shutdown()
 
 
 def _parser(connector: Connector) -> ArgumentParser:

@@ -278,6 +278,7 @@ class RunService:
             run=run,
             outcome="failed",
             business_key=row["business_key"],
+            trace_id=row["trace_id"],
             arguments=None,
             detail={"event": "failed", "failure": failure},
         )

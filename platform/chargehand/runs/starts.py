@@ -108,6 +108,7 @@ def write_start(tx: Transaction, row: store.RunRow, **more: Any) -> Mapping[str,
                 run=row.id,
                 business_key=row.business_key,
                 arguments=None,
+                trace_id=found["trace_id"],
                 detail=detail,
             ),
         )

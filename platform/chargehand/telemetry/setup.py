@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import atexit
 import logging
 import os
+import threading
 from pathlib import Path
 from typing import Protocol
 
@@ -19,6 +19,7 @@ from chargehand.telemetry.scrub import Scrubbing
 
 ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
 EVERY_MILLISECONDS = 1000
+END_SECONDS = 1.5
 
 # Variables of OpenTelemetry itself that a connector's process needs to send spans too. Headers hold credentials: not.
 _HANDED_ON = (ENDPOINT, "OTEL_EXPORTER_OTLP_PROTOCOL", "OTEL_TRACES_SAMPLER", "OTEL_TRACES_SAMPLER_ARG")
@@ -65,7 +66,6 @@ def setup(service: str, *, folder: Path | None, make: MakeProvider | None = None
         provider.add_span_processor(BatchSpanProcessor(Scrubbing(exporter), schedule_delay_millis=EVERY_MILLISECONDS))
         _State.recording = True
         _State.environment = _to_hand_on(folder)
-        atexit.register(shutdown)
     _State.provider = provider
     trace.set_tracer_provider(provider)  # pyright: ignore[reportArgumentType]  # both kinds of Provider are one
 
@@ -85,10 +85,13 @@ def environment() -> dict[str, str]:
 
 
 def shutdown() -> None:
-    """Write what is left. For the end of a process; harmless when repeated."""
+    """Write what is left, if that takes no longer than a moment. For the end of a process; harmless when repeated."""
     if _State.provider is not None and _State.recording:
         _State.recording = False
-        _State.provider.shutdown()
+        # A collector that does not answer must not hold a process back.
+        closing = threading.Thread(target=_State.provider.shutdown, daemon=True)
+        closing.start()
+        closing.join(END_SECONDS)
 
 
 def _exporter(service: str, folder: Path | None) -> SpanExporter | None:
