@@ -78,7 +78,7 @@ postgres:
 
 .PHONY: test-python
 test-python: $(VENV)/.test web/dist/index.html chromium postgres ## All Python tests but the slow ones
-	$(BIN)/python -m pytest -m "not slow" $(ARGS)
+	$(BIN)/python -m pytest -m "not slow" -n auto --maxprocesses 4 --dist loadfile $(ARGS)
 
 .PHONY: chaos
 chaos: $(VENV)/.test postgres ## The slow crash suites

@@ -43,7 +43,7 @@ def test_a_large_refund_needs_a_lead_and_finance_and_happens_once(stack: Stack, 
     assert answer(stack, "fay", asked["id"]).status_code == 409
 
     with stack.as_person("ada") as ada:
-        found = ada.get("/api/log", params={"filter": f"run:{run}", "limit": 200}).json()["items"]
+        found = ada.get("/api/log", params={"q": f"run:{run}", "limit": 200}).json()["items"]
         verdicts = {one["principal"] for one in found if one["kind"] == "verdict"}
         assert {"person:li", "person:fay"} <= verdicts
         assert "person:amy" not in verdicts
