@@ -113,6 +113,7 @@ def agent_summary(**other: Any) -> agents.AgentSummary:
         "name": AGENT, "title": "Resolve a complaint", "owner": "group:customer-service", "version": "3f9a1c7be2d4",
         "description": "Looks up the order and the shipment, assesses the case, and refunds or replaces within the rules.",
         "category": "customer-service", "i_may_start": True, "may_ask_people": True, "frozen": False,
+        "title_zh": "处理投诉", "description_zh": "查找订单和运单，评估情况，按规则退款或换货。",
     }  # fmt: skip
     return agents.AgentSummary(**values | other)
 

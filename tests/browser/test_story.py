@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import httpx
 import pytest
 from acting import Visit, approve, shows_finished, start_complaint, waits_for_people
 from driver import CHINESE, LIGHT, PHONE, Look
 from playwright.sync_api import Browser, expect
 
-from fixtures.stack import Stack
+from fixtures.stack import Stack, until
 from fixtures.story import credit_notes
 
 pytestmark = [pytest.mark.browser, pytest.mark.stack, pytest.mark.timeout(600)]
@@ -93,6 +94,14 @@ def test_the_page_recovers_when_the_api_is_killed(browser: Browser, stack: Stack
         run = start_complaint(amy, "SO-1041", WORDS)
         approval = waits_for_people(amy, run)
         stack.kill("api")
+        until(lambda: answers(stack.url), 60)  # who opens a page now has a server; who had one open has lost it
         with Visit(browser, stack, "li", LIGHT) as li:
             approve(li, approval)
         shows_finished(amy, run)
+
+
+def answers(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/", timeout=5, trust_env=False).is_success
+    except httpx.TransportError:
+        return False

@@ -33,6 +33,8 @@ def agent(
     recursion_limit: int = 100,
     budget: Budget | None = None,
     undo: Iterable[Undo] = (),
+    title_zh: str = "",
+    description_zh: str = "",
 ) -> AgentSpec:
     """Declare an agent.
 
@@ -41,6 +43,8 @@ def agent(
     may delegate to. `input` is a pydantic model whose titles, descriptions and units make the form that starts a run;
     without it, the graph's own input schema is used. `owner` is `group:…` or `person:…`. `business_key` is the input
     field by which people look for a run. `undo` says how a tool's effect is taken back when the run fails later on.
+    `title_zh` and `description_zh` are shown to who reads Chinese; a node is named by LangGraph's own
+    `add_node(…, metadata={"label": "…", "label_zh": "…"})`, or else by its id.
 
     Raises:
         BadInput: a name is not usable; says which and why.
@@ -88,6 +92,8 @@ def agent(
         recursion_limit=recursion_limit,
         budget=budget or Budget(),
         undo=undoing,
+        title_zh=title_zh,
+        description_zh=description_zh,
     )
 
 

@@ -43,7 +43,8 @@ class Undo:
 class AgentSpec:
     """A named, owned behaviour. `graph` is a LangGraph StateGraph, a compiled graph, or an `@entrypoint`.
 
-    `business_key` names the input field by which people look for a run, e.g. `order_number`.
+    `business_key` names the input field by which people look for a run, e.g. `order_number`. `title_zh` and
+    `description_zh` are the Chinese words, empty where nobody wrote them.
     """
 
     name: str
@@ -59,6 +60,8 @@ class AgentSpec:
     output_type: type[BaseModel] | None = None
     business_key: str = ""
     category: str = ""
+    title_zh: str = ""
+    description_zh: str = ""
     recursion_limit: int = 100
     budget: Budget = field(default_factory=Budget)
     pinned_version: str = ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, cast
 
 from chargehand.agents.model import AgentSpec
@@ -21,6 +22,8 @@ def summary(spec: AgentSpec, *, may_start: bool, may_ask: bool, frozen: bool) ->
         i_may_start=may_start,
         may_ask_people=may_ask,
         frozen=frozen,
+        title_zh=spec.title_zh,
+        description_zh=spec.description_zh,
     )
 
 
@@ -28,7 +31,7 @@ def graph_of(spec: AgentSpec) -> Graph:
     """The agent's graph with its subgraphs opened; ids are paths, as the events of a run name nodes."""
     drawn: Any = spec.compiled.get_graph(xray=True)
     names = {str(name): _path(str(name)) for name in drawn.nodes}
-    nodes = [_node(names[str(name)]) for name in drawn.nodes]
+    nodes = [_node(names[str(name)], node.metadata or {}) for name, node in drawn.nodes.items()]
     edges = [
         GraphEdge(
             source=names[str(edge.source)],
@@ -46,8 +49,9 @@ def _path(name: str) -> str:
     return name.replace(":", "/")
 
 
-def _node(path: str) -> GraphNode:
+def _node(path: str, said: Mapping[str, Any]) -> GraphNode:
+    """`said` is LangGraph's metadata of the node; its author may name it there."""
     parent, _, last = path.rpartition("/")
     kind: NodeKind = "start" if last == START else "end" if last == END else "node"
-    label = last.strip("_").replace("_", " ").capitalize()
-    return GraphNode(id=path, label=label, kind=kind, parent=parent)
+    label = str(said.get("label") or last.strip("_").replace("_", " ").capitalize())
+    return GraphNode(id=path, label=label, label_zh=str(said.get("label_zh") or ""), kind=kind, parent=parent)

@@ -15,6 +15,7 @@ NodeKind = Literal["start", "end", "node", "model", "tool", "person", "subgraph"
 class GraphNode(BaseModel):
     id: str = Field(description="Stable; steps of a run name it")
     label: str
+    label_zh: str = Field("", description="The same in Chinese; empty where nobody wrote it")
     kind: NodeKind
     tools: list[str] = Field(default_factory=list, description="Tools this node is known to call")
     parent: str = Field("", description="The subgraph node that this one lives in")
@@ -63,6 +64,8 @@ class AgentSummary(BaseModel):
     i_may_start: bool
     may_ask_people: bool = Field(description="Whether a call of it may have to wait for approval")
     frozen: bool
+    title_zh: str = Field("", description="Empty where nobody wrote it, as `description_zh`")
+    description_zh: str = ""
 
 
 class Agent(AgentSummary):

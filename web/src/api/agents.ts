@@ -1,5 +1,6 @@
 import { queryOptions } from '@tanstack/react-query';
-import { http, must, type Schemas } from './client';
+import i18n from 'i18next';
+import { http, must, queries, type Schemas } from './client';
 
 export type AgentSummary = Schemas['AgentSummary'];
 export type Agent = Schemas['Agent'];
@@ -16,15 +17,28 @@ export const agentKeys = {
   versions: (name: string) => ['agents', name, 'versions'] as const,
 };
 
+const isChinese = () => i18n.language === 'zh';
+
+/** The agent with its words in the viewer's language, where its author wrote them. */
+function named<T extends AgentSummary>(agent: T): T {
+  return isChinese() ? { ...agent, title: agent.title_zh || agent.title, description: agent.description_zh || agent.description } : agent;
+}
+
+i18n.on('languageChanged', () => void queries.invalidateQueries({ queryKey: agentKeys.all }));
+
 export const agentsQuery = queryOptions({
   queryKey: agentKeys.all,
-  queryFn: ({ signal }) => must<AgentSummary[]>(http.GET('/api/agents', { signal })),
+  queryFn: async ({ signal }) => (await must<AgentSummary[]>(http.GET('/api/agents', { signal }))).map(named),
   staleTime: 60_000,
 });
 
 export const agentQuery = (agent: string) => queryOptions({
   queryKey: agentKeys.one(agent),
-  queryFn: ({ signal }) => must<Agent>(http.GET('/api/agents/{agent}', { params: { path: { agent } }, signal })),
+  queryFn: async ({ signal }) => {
+    const found = named(await must<Agent>(http.GET('/api/agents/{agent}', { params: { path: { agent } }, signal })));
+    const nodes = found.graph.nodes.map((node) => ({ ...node, label: (isChinese() && node.label_zh) || node.label }));
+    return { ...found, graph: { ...found.graph, nodes } };
+  },
   staleTime: 60_000,
 });
 

@@ -1806,6 +1806,11 @@ export interface components {
             category: string;
             /** Description */
             description: string;
+            /**
+             * Description Zh
+             * @default
+             */
+            description_zh: string;
             /** Frozen */
             frozen: boolean;
             graph: components["schemas"]["Graph"];
@@ -1830,6 +1835,12 @@ export interface components {
             owner: string;
             /** Title */
             title: string;
+            /**
+             * Title Zh
+             * @description Empty where nobody wrote it, as `description_zh`
+             * @default
+             */
+            title_zh: string;
             /** Tools */
             tools: components["schemas"]["AgentTool"][];
             /** Version */
@@ -1878,6 +1889,11 @@ export interface components {
             category: string;
             /** Description */
             description: string;
+            /**
+             * Description Zh
+             * @default
+             */
+            description_zh: string;
             /** Frozen */
             frozen: boolean;
             /** I May Start */
@@ -1893,6 +1909,12 @@ export interface components {
             owner: string;
             /** Title */
             title: string;
+            /**
+             * Title Zh
+             * @description Empty where nobody wrote it, as `description_zh`
+             * @default
+             */
+            title_zh: string;
             /** Version */
             version: string;
         };
@@ -3107,6 +3129,12 @@ export interface components {
             kind: "start" | "end" | "node" | "model" | "tool" | "person" | "subgraph";
             /** Label */
             label: string;
+            /**
+             * Label Zh
+             * @description The same in Chinese; empty where nobody wrote it
+             * @default
+             */
+            label_zh: string;
             /**
              * Parent
              * @description The subgraph node that this one lives in

@@ -66,21 +66,21 @@ def undo_return(made: Return) -> dict[str, str]:
 
 
 graph = StateGraph(State, input_schema=Complaint, output_schema=Output)
-graph.add_node("ask_order_number", nodes.ask_order_number)
-graph.add_node("look_up", nodes.look_up)
-graph.add_node("fetch_order", nodes.fetch_order)
-graph.add_node("fetch_shipments", nodes.fetch_shipments)
-graph.add_node("joined", joined)
-graph.add_node("ask_about_shipment", nodes.ask_about_shipment)
-graph.add_node("triage", nodes.triage)
-graph.add_node("ask_what_to_do", nodes.ask_what_to_do)
-graph.add_node("open_complaint", nodes.open_complaint)
-graph.add_node("create_return", nodes.create_return)
-graph.add_node("create_credit_note", nodes.create_credit_note)
-graph.add_node("cancel_return", nodes.cancel_return)
-graph.add_node("replace", nodes.replace)
-graph.add_node("notify_finance", nodes.notify_finance)
-graph.add_node("close", nodes.close)
+graph.add_node("ask_order_number", nodes.ask_order_number, metadata={"label_zh": "询问订单号"})
+graph.add_node("look_up", nodes.look_up, metadata={"label_zh": "查找"})
+graph.add_node("fetch_order", nodes.fetch_order, metadata={"label_zh": "读取订单"})
+graph.add_node("fetch_shipments", nodes.fetch_shipments, metadata={"label_zh": "读取包裹"})
+graph.add_node("joined", joined, metadata={"label_zh": "汇合"})
+graph.add_node("ask_about_shipment", nodes.ask_about_shipment, metadata={"label_zh": "询问货物去向"})
+graph.add_node("triage", nodes.triage, metadata={"label_zh": "判定"})
+graph.add_node("ask_what_to_do", nodes.ask_what_to_do, metadata={"label_zh": "询问如何处理"})
+graph.add_node("open_complaint", nodes.open_complaint, metadata={"label_zh": "登记投诉"})
+graph.add_node("create_return", nodes.create_return, metadata={"label_zh": "创建退货单"})
+graph.add_node("create_credit_note", nodes.create_credit_note, metadata={"label_zh": "退款"})
+graph.add_node("cancel_return", nodes.cancel_return, metadata={"label_zh": "取消退货"})
+graph.add_node("replace", nodes.replace, metadata={"label_zh": "补发"})
+graph.add_node("notify_finance", nodes.notify_finance, metadata={"label_zh": "通知财务"})
+graph.add_node("close", nodes.close, metadata={"label_zh": "结案"})
 
 graph.add_conditional_edges(START, number_known)
 graph.add_conditional_edges("ask_order_number", number_known)
@@ -104,6 +104,8 @@ complaint_resolution = agent(
     name="complaint-resolution",
     title="Complaint resolution",
     description="Finds the order and its parcels, decides what is due, and refunds or replaces. Tells finance.",
+    title_zh="投诉处理",
+    description_zh="查找订单和包裹，判断应如何处理，退款或补发，并通知财务。",
     owner="group:customer-service",
     category="Customer service",
     input=Complaint,

@@ -26,6 +26,7 @@ class Complaint(BaseModel):
         min_length=3,
         max_length=4000,
         examples=["The machine arrived with a broken housing."],
+        json_schema_extra={"x-zh": {"title": "发生了什么", "description": "客户的原话。"}},
     )
     order_number: str = Field(
         "",
@@ -33,13 +34,26 @@ class Complaint(BaseModel):
         description="As on the order confirmation. Leave it empty if the customer did not say: we ask.",
         max_length=40,
         examples=["SO-1042"],
+        json_schema_extra={"x-zh": {"title": "订单号", "description": "见订单确认书。客户没说就留空：我们会询问。"}},
     )
-    wish: Wish = Field("unsure", title="What the customer wants")
+    wish: Wish = Field(
+        "unsure",
+        title="What the customer wants",
+        json_schema_extra={
+            "x-zh": {
+                "title": "客户的诉求",
+                "values": {"refund": "退款", "replacement": "补发", "unsure": "不确定"},
+            }
+        },
+    )
     amount: Amount | None = Field(
         None,
         title="Amount to refund",
         description="In the order's currency, with a point: 1280.00. Empty: all that can be refunded.",
-        json_schema_extra={"unit": "currency of the order"},
+        json_schema_extra={
+            "unit": "currency of the order",
+            "x-zh": {"title": "退款金额", "description": "以订单货币计，小数点写法：1280.00。留空：全部可退金额。"},
+        },
     )
 
 

@@ -4,7 +4,7 @@ import type { Step } from '../../../api/runs';
 import { backEdges, place, visible } from './layout';
 import { takenEdges } from './taken';
 
-const node = (id: string, parent = '', kind: Graph['nodes'][number]['kind'] = 'node') => ({ id, label: id, kind, tools: [], parent });
+const node = (id: string, parent = '', kind: Graph['nodes'][number]['kind'] = 'node') => ({ id, label: id, kind, tools: [], label_zh: '', parent });
 const edge = (source: string, target: string, conditional = false) => ({ source, target, label: '', conditional });
 const step = (name: string, from: number, to: number): Step => ({
   seq: from, id: `node:${name}`, kind: 'node', node: name, parent: '', title: name, message_id: '', parameters: {}, state: 'succeeded', attempts: 1, tool: '', model: '', arguments: null, result: null, detail: '',
