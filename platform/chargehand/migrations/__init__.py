@@ -54,9 +54,10 @@ def draft(database: Database, message: str) -> None:
 
 
 def metadata() -> MetaData:
-    """The tables of every room, imported by name: this floor lies below the rooms that own them."""
+    """The tables of every room: this floor lies below the rooms that own them, so they are found by their source."""
     for module in pkgutil.walk_packages([str(HERE.parent)], "chargehand."):
-        if module.name.rpartition(".")[2].endswith("store") or module.name.endswith(".tables"):
+        source = HERE.parent.joinpath(*module.name.split(".")[1:]).with_suffix(".py")
+        if not module.ispkg and "table=True" in source.read_text(encoding="utf-8"):
             importlib.import_module(module.name)
     return SQLModel.metadata
 
