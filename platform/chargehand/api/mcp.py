@@ -25,7 +25,7 @@ from chargehand import ids
 from chargehand.agents.catalog import AgentCatalog
 from chargehand.agents.outlook import Outlook
 from chargehand.api import mcp_rounds as rounds
-from chargehand.api.mcp_entry import Entry
+from chargehand.api.mcp_entry import CALLER, Entry
 from chargehand.api.mcp_rounds import Context, Round
 from chargehand.api.mcp_tools import AGENT, RUN_SCHEMA, RUN_TOOL, agent_tool, answer, governed_tool, refused, run_tool
 from chargehand.api.mcp_tools import shown as shown_run
@@ -154,13 +154,16 @@ class Endpoint:
         return self._outlook.may_use(who, tool.tool, tool.effect)
 
     def _input_schema(self, tool: str) -> Mapping[str, Any] | None:
-        """For the check of `Mcp-Param-*` headers only, so nobody's view: which headers there may be, not what."""
+        """For the check of `Mcp-Param-*` headers, which comes first; of nothing that the caller does not see."""
+        who = CALLER.get()
+        if who is None or not _offered(who, tool):
+            return None
         if tool.startswith(AGENT):
             spec = self._agents.get(tool.removeprefix(AGENT))
-            return spec.input_schema if spec else None
+            return spec.input_schema if spec and self._outlook.may_start(who, spec) else None
         gateway: Gateway = self._state.gateway
         pin = gateway.desk.pins.get(tool)
-        return pin.input_schema if pin else None
+        return pin.input_schema if pin and self._outlook.may_use(who, tool, pin.effect) else None
 
     @property
     def _outlook(self) -> Outlook:

@@ -5,6 +5,7 @@ The specification (basic/transports, Security Warning) has servers refuse unknow
 
 from __future__ import annotations
 
+from contextvars import ContextVar
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
@@ -16,6 +17,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from chargehand.connectors import strict
 from chargehand.errors import BadInput, NotSignedIn
 from chargehand.identity.model import SignedIn
+
+CALLER: ContextVar[SignedIn | None] = ContextVar("chargehand.mcp.caller", default=None)
+"""Who the request in hand belongs to, for what the SDK asks before it has a context."""
 
 
 class Entry:
@@ -43,6 +47,7 @@ class Entry:
         except BadInput as error:
             await _refuse(400, PARSE_ERROR, f"Parse error: {error}")(scope, receive, send)
             return
+        CALLER.set(who)  # the server has a task of its own for each request
         await self._app(scope, _again(body, receive), send)
 
     def _known(self, origin: str, host: str) -> bool:

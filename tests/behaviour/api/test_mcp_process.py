@@ -74,6 +74,15 @@ async def test_what_asks_waits_for_another_person_and_runs_once(endpoint: Endpoi
     assert endpoint.booked() == before + 1
 
 
+async def test_a_foreign_servers_tool_is_governed_like_our_own(endpoint: Endpoint) -> None:
+    async with endpoint.client("amy") as client:
+        assert "mirrored.route" in {tool.name for tool in (await client.list_tools()).tools}
+        answer = await call(client, "mirrored.route", {"region": "eu-1"})
+    assert answer.structured_content["state"] == "succeeded"
+    async with endpoint.client("ada") as client:
+        assert (await call(client, "mirrored.route", {"region": "eu-1"})).structured_content["state"] == "denied"
+
+
 async def test_a_key_is_its_persons_own(endpoint: Endpoint) -> None:
     small, meta, before = LARGE | {"amount": "5.00"}, key("shared"), endpoint.booked()
     async with endpoint.client("amy") as amy, endpoint.client("li") as li:
