@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import sqlite3
 from collections.abc import Iterator
@@ -280,3 +281,45 @@ def test_an_unknown_origin_is_refused(endpoint: Endpoint) -> None:
     assert post(endpoint, secret, PING, origin="http://evil.example.com", host="evil.example.com").status_code == 403
     assert post(endpoint, secret, PING, origin="http://localhost:1").status_code == 403
     assert post(endpoint, secret, PING, origin=endpoint.url).status_code == 200
+
+
+def modern_call(
+    endpoint: Endpoint, secret: str, capabilities: dict[str, Any], arguments: dict[str, Any], state: str = ""
+) -> dict[str, Any]:
+    """One tools/call of specification 2026-07-28 as bytes on the wire; its result."""
+    meta = {
+        types.PROTOCOL_VERSION_META_KEY: "2026-07-28",
+        types.CLIENT_CAPABILITIES_META_KEY: capabilities,
+        types.CLIENT_INFO_META_KEY: {"name": "test", "version": "1"},
+    }
+    params = {"name": "ledger.book", "arguments": arguments, "_meta": meta}
+    params |= {"requestState": state} if state else {}
+    message = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params})
+    headers = {"mcp_protocol_version": "2026-07-28", "mcp_method": "tools/call", "mcp_name": "ledger.book"}
+    answer = post(endpoint, secret, message, **headers)
+    assert answer.status_code == 200, answer.text
+    return answer.json()["result"]
+
+
+def test_a_client_is_asked_in_the_way_that_it_can_ask_its_user(endpoint: Endpoint) -> None:
+    secret, arguments = endpoint.token("amy")["secret"], LARGE | {"account": "modes"}
+    none = modern_call(endpoint, secret, {}, arguments)
+    assert none["structuredContent"]["state"] == "waiting_for_approval"
+    form = modern_call(endpoint, secret, {"elicitation": {}}, arguments)
+    assert form["inputRequests"]["approval"]["params"]["mode"] == "form"
+    link = modern_call(endpoint, secret, {"elicitation": {"url": {}}}, arguments)
+    approval = link["_meta"]["chargehand/approval"]
+    assert link["inputRequests"]["approval"]["params"]["url"] == f"{endpoint.url}/approvals?id={approval}"
+
+
+def test_rounds_end_in_the_plain_answer_before_clients_give_up(endpoint: Endpoint) -> None:
+    secret, arguments = endpoint.token("amy")["secret"], LARGE | {"account": "patience"}
+    asks: dict[str, Any] = {"elicitation": {"form": {}}}
+    answer = modern_call(endpoint, secret, asks, arguments)
+    key, rounds = answer["_meta"][KEY], 0
+    while answer["resultType"] == "input_required":
+        rounds += 1
+        answer = modern_call(endpoint, secret, asks, arguments, answer["requestState"])
+    assert rounds == 8
+    assert answer["structuredContent"]["key"] == key
+    assert answer["structuredContent"]["state"] == "waiting_for_approval"
