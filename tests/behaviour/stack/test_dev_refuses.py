@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import socket
 import subprocess
@@ -11,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from fixtures.stack import ROOT, Stack, new_stack
+from fixtures.stack import ROOT, Stack, new_stack, nothing_is_left_of
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
 
@@ -66,7 +65,7 @@ def test_missing_policies_stop_everything(tmp_path: Path) -> None:
     said = refused(stack, 3, CHARGEHAND_POLICIES_DIR=str(tmp_path / "none"))
     assert "model.conf" in said
     assert "is missing" in said
-    assert _ended(stack)
+    assert nothing_is_left_of(stack)
 
 
 def test_a_typo_in_a_rule_is_named_by_file_and_line(tmp_path: Path) -> None:
@@ -77,22 +76,4 @@ def test_a_typo_in_a_rule_is_named_by_file_and_line(tmp_path: Path) -> None:
     said = refused(stack, 3, CHARGEHAND_POLICIES_DIR=str(tmp_path / "policies"))
     assert "rules.yaml:" in said
     assert "'alow'" in said
-    assert _ended(stack)
-
-
-def _ended(stack: Stack) -> bool:
-    """Whether no process of that stack is left."""
-    marker = str(stack.state_dir)
-    left = [
-        pid
-        for pid in Path("/proc").iterdir()
-        if pid.name.isdigit() and marker in _environment(pid) and int(pid.name) != os.getpid()
-    ]
-    return not left
-
-
-def _environment(process: Path) -> str:
-    try:
-        return (process / "environ").read_bytes().decode(errors="replace")
-    except OSError:
-        return ""
+    assert nothing_is_left_of(stack)
