@@ -47,8 +47,6 @@ from chargehand.gateway.gateway import Gateway  # noqa: E402
 from chargehand.gateway.model import ToolCall  # noqa: E402
 from chargehand.outcome import Outcome  # noqa: E402
 from chargehand.policy.service import PolicyService  # noqa: E402
-from chargehand.runs import tracing  # noqa: E402
-from chargehand.settings import Settings  # noqa: E402
 from fixtures.connectors import counting  # noqa: E402
 
 CALLERS = (64, 1)
@@ -178,7 +176,7 @@ async def main(options: argparse.Namespace) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(dir=options.folder) as made:
         folder = Path(made)
         if options.traces != "none":  # for the whole process: OpenTelemetry's provider is set once
-            tracing.setup("bench", Settings(state_dir=folder, trace_file=options.traces == "file"))
+            telemetry.setup("bench", folder=folder if options.traces == "file" else None, ids=True)
         async with AsyncExitStack() as stack:
             arms = {
                 "direct": await direct(stack, folder, options.tool),

@@ -16,7 +16,6 @@ from chargehand import telemetry
 from chargehand.api.app import create_app
 from chargehand.api.house import open_house
 from chargehand.errors import BadSettings, ChargehandError
-from chargehand.runs import tracing
 from chargehand.settings import Settings, settings
 
 GRACE_SECONDS = 5
@@ -32,7 +31,7 @@ async def serve(given: Settings) -> None:
         BadSettings, BadPolicy, DatabaseUnavailable, AuditUnavailable: something does not fit; nothing was served.
     """
     listening = listen(given.api_host, given.api_port)
-    tracing.setup("api", given)
+    telemetry.setup("api", folder=given.traces, ids=True)
     app = create_app()
     async with open_house(app, given):
         config = uvicorn.Config(

@@ -10,11 +10,8 @@ from chargehand.settings import Settings
 
 
 def setup(service: str, given: Settings) -> None:
-    """`telemetry.setup` for a process that starts, runs or serves workflows: span ids in a workflow come from the run.
-
-    Called once, before `connect`.
-    """
-    telemetry.setup(service, folder=given.traces, make=create_tracer_provider)
+    """`telemetry.setup` for a process that runs workflows: there, span ids come from the run."""
+    telemetry.setup(service, folder=given.traces, ids=True, make=create_tracer_provider)
 
 
 def plugins() -> list[Plugin]:

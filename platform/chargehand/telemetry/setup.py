@@ -20,6 +20,8 @@ from chargehand.telemetry.scrub import Scrubbing
 ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
 EVERY_MILLISECONDS = 1000
 END_SECONDS = 1.5
+MAX_WAITING_SPANS = 20_000
+"""What comes beyond is dropped, and said in the process's log; a dozen spans make a call."""
 
 # Variables of OpenTelemetry itself that a connector's process needs to send spans too. Headers hold credentials: not.
 _HANDED_ON = (ENDPOINT, "OTEL_EXPORTER_OTLP_PROTOCOL", "OTEL_TRACES_SAMPLER", "OTEL_TRACES_SAMPLER_ARG")
@@ -46,16 +48,19 @@ class _State:
 
     provider: Provider | None = None
     recording: bool = False
+    ids: bool = False
     environment: dict[str, str] = {}  # noqa: RUF012  # replaced, never changed
 
 
-def setup(service: str, *, folder: Path | None, make: MakeProvider | None = None) -> None:
+def setup(service: str, *, folder: Path | None, ids: bool = False, make: MakeProvider | None = None) -> None:
     """Keep this process's spans: at the collector that OTEL_EXPORTER_OTLP_ENDPOINT names, else in `folder`.
 
-    With neither, only ids are made, and that only by a provider of `make`. A second call changes nothing.
+    With neither no span is kept; with `ids`, what begins here gets a trace id all the same. `make` is for a process
+    that needs a provider in any case. A second call changes nothing.
     """
     if _State.provider is not None:
         return
+    _State.ids = ids
     exporter = _exporter(service, folder)
     if exporter is None and make is None:
         return
@@ -63,7 +68,11 @@ def setup(service: str, *, folder: Path | None, make: MakeProvider | None = None
     sampler = None if exporter else ALWAYS_OFF  # None: as OTEL_TRACES_SAMPLER says
     provider = (make or TracerProvider)(sampler=sampler, resource=resource, shutdown_on_exit=False)
     if exporter is not None:
-        provider.add_span_processor(BatchSpanProcessor(Scrubbing(exporter), schedule_delay_millis=EVERY_MILLISECONDS))
+        provider.add_span_processor(
+            BatchSpanProcessor(
+                Scrubbing(exporter), schedule_delay_millis=EVERY_MILLISECONDS, max_queue_size=MAX_WAITING_SPANS
+            )
+        )
         _State.recording = True
         _State.environment = _to_hand_on(folder)
     _State.provider = provider
@@ -71,7 +80,7 @@ def setup(service: str, *, folder: Path | None, make: MakeProvider | None = None
 
 
 def is_set_up() -> bool:
-    return _State.provider is not None
+    return _State.ids or _State.provider is not None
 
 
 def is_recording() -> bool:

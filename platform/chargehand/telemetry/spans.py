@@ -14,6 +14,7 @@ from chargehand.telemetry.names import SpanName
 from chargehand.telemetry.setup import is_recording, is_set_up
 
 _tracer = trace.get_tracer("chargehand")
+_ids = RandomIdGenerator()
 _NOTHING = nullcontext(trace.INVALID_SPAN)
 _LOW_64_BITS = (1 << 64) - 1
 
@@ -33,7 +34,7 @@ def span(
     if is_recording():
         return _kept(name, kind, links, facts)
     if begins and is_set_up() and not trace.get_current_span().get_span_context().is_valid:
-        return _tracer.start_as_current_span(name)
+        return trace.use_span(NonRecordingSpan(_fresh()))
     return _NOTHING
 
 
@@ -61,7 +62,11 @@ def trace_id() -> str:
 
 def new_trace_id() -> str:
     """An id for what begins by itself; empty where telemetry was not set up."""
-    return f"{RandomIdGenerator().generate_trace_id():032x}" if is_set_up() else ""
+    return f"{_ids.generate_trace_id():032x}" if is_set_up() else ""
+
+
+def _fresh() -> SpanContext:
+    return SpanContext(_ids.generate_trace_id(), _ids.generate_span_id(), is_remote=False)
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from typing import Any
 from temporalio.client import Client
 from temporalio.worker import Worker
 
+from chargehand import telemetry
 from chargehand.agents.catalog import AgentCatalog, discover_agents
 from chargehand.agents.known import known_tools
 from chargehand.approvals.service import ApprovalService
@@ -26,7 +27,6 @@ from chargehand.gateway.build import open_gateway
 from chargehand.models.provider import Models
 from chargehand.policy.service import PolicyService
 from chargehand.policy.watcher import PolicyWatcher
-from chargehand.runs import tracing
 from chargehand.runs.activities import GatewayActivities
 from chargehand.runs.client import connect
 from chargehand.runs.model import QUEUE_GATEWAY
@@ -48,7 +48,7 @@ async def serve(given: Settings, catalog: AgentCatalog | None = None) -> None:
         BadSettings, BadPolicy: something does not fit; nothing was started.
         RuntimeUnavailable, DatabaseUnavailable: Temporal or the database does not answer.
     """
-    tracing.setup("gateway", given)
+    telemetry.setup("gateway", folder=given.traces, ids=True)
     agents = catalog or discover_agents()
     db = Database(given.database)
     connectors = load_connectors(given.policies)

@@ -31,9 +31,8 @@ def in_process(code: str, folder: Path, **environment: str) -> Any:
 
 SHOW = """
 from chargehand import telemetry
-from chargehand.runs import tracing
 from chargehand.settings import settings
-tracing.setup("api", settings())
+telemetry.setup("api", folder=settings().traces, ids=True)
 with telemetry.span(telemetry.SpanName.REQUEST, begins=True) as outer:
     first = telemetry.trace_id()
     with telemetry.span(telemetry.SpanName.CALL, begins=True) as inner:
