@@ -12,6 +12,7 @@ from typing import Annotated
 from pydantic import Field, StringConstraints
 
 from chargehand.connectors.declare import Amount, Currency, Cursor, tool
+from chargehand.connectors.model import PersonalData
 from chargehand_connectors.erp.model import (
     Complaint,
     ComplaintNumber,
@@ -34,7 +35,13 @@ from chargehand_connectors.erp.model import (
 # ruff: noqa: PIE790
 
 
-@tool(effect="read", delivery="safe", says="Search orders", says_zh="查找订单")
+@tool(
+    effect="read",
+    delivery="safe",
+    says="Search orders",
+    says_zh="查找订单",
+    personal=(PersonalData("customer", "customer", ("customer",)), PersonalData("email", "email", ("email",))),
+)
 async def find_orders(
     number: Annotated[str, Field(max_length=40, description="All or the beginning of the order's number")] = "",
     customer: Annotated[str, Field(max_length=200, description="Part of the customer's name")] = "",
@@ -74,6 +81,7 @@ async def shipments_for_order(order: OrderNumber) -> ShipmentList:
     lookup="find_by_key",
     says="Open a complaint on order {order}: {reason}",
     says_zh="为订单 {order} 登记投诉：{reason}",
+    personal=(PersonalData("order", "order", ("description",)),),
 )
 async def open_complaint(
     order: OrderNumber,
@@ -119,6 +127,7 @@ async def cancel_return(return_number: ReturnNumber, reason: Reason) -> Return:
     lookup="find_by_key",
     says="Refund {amount:money currency} to {customer} for order {order} (return {return_number}): {reason}",
     says_zh="就订单 {order}（退货单 {return_number}）向 {customer} 退款 {amount:money currency}：{reason}",
+    personal=(PersonalData("customer", "customer", ("customer",)),),
 )
 async def create_credit_note(
     order: OrderNumber,
@@ -138,6 +147,7 @@ async def create_credit_note(
     lookup="find_by_key",
     says="Send {customer} a free replacement for order {order}: {reason}",
     says_zh="就订单 {order} 向 {customer} 免费补发：{reason}",
+    personal=(PersonalData("customer", "customer", ("customer",)),),
 )
 async def create_replacement(
     order: OrderNumber,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from chargehand.connectors.declare import tool
+from chargehand.connectors.model import PersonalData
 from chargehand_connectors.mail.model import Address, Body, Key, MailLookup, Reference, SentMail, Subject
 
 # A signature is all there is; pyright wants a body that returns nothing to say so.
@@ -15,6 +16,7 @@ from chargehand_connectors.mail.model import Address, Body, Key, MailLookup, Ref
     lookup="find_by_key",
     says="Send a mail to {to}: {subject}",
     says_zh="向 {to} 发送邮件：{subject}",
+    personal=(PersonalData("email", "to", ("to", "subject", "body")),),
 )
 async def send(to: Address, subject: Subject, body: Body, reference: Reference = "") -> SentMail:
     """Send a plain-text mail to one address. `reference` is the order or complaint that it is about."""

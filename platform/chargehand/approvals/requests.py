@@ -18,6 +18,7 @@ from chargehand.approvals.model import ApprovalRequest, ApprovalState, Grant, No
 from chargehand.approvals.quorum import Roles, merged, satisfied
 from chargehand.audit import log
 from chargehand.audit.model import Record, RecordKind, Who
+from chargehand.audit.personal import Personal
 from chargehand.database import Transaction
 from chargehand.policy.model import ApprovalRule
 
@@ -167,6 +168,7 @@ def record(
             business_key=str(request.detail.get("business_key", "")),
             detail={"sentence": request.sentence, **(detail or {})},
         ),
+        personal=[Personal(subject, ("detail.sentence",)) for subject in request.detail.get("about", ())] or None,
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from decimal import Decimal
 from typing import Annotated, Any, ParamSpec, TypeVar, get_type_hints
 
@@ -26,7 +26,7 @@ from pydantic import (
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
-from chargehand.connectors.model import Delivery, Tool
+from chargehand.connectors.model import Delivery, PersonalData, Tool
 from chargehand.connectors.sentence import check_template
 from chargehand.errors import BadInput
 from chargehand.policy.model import Effect
@@ -115,6 +115,7 @@ def tool(
     says_zh: str = "",
     lookup: str = "",
     compensated_by: str = "",
+    personal: tuple[PersonalData, ...] = (),
     connector: str = "",
 ) -> Callable[[Callable[P, Awaitable[R]]], Tool[P, R]]:
     """Declare an operation by its signature.
@@ -123,7 +124,8 @@ def tool(
     (`chargehand_connectors/erp/tools.py` declares `erp.*`). The docstring is the tool's description. `says` is the
     sentence that approvers read: `{name}` stands for an argument, `{amount:money currency}` for an amount with the
     currency that the argument `currency` names; `says_zh` is the same in Chinese. `lookup` names the operation that
-    finds an effect by its key, `compensated_by` the one that undoes it.
+    finds an effect by its key, `compensated_by` the one that undoes it. `personal` names the
+    arguments that speak of a person, which the action log seals.
 
     Raises:
         BadInput: the declaration is not usable; says why.
@@ -146,6 +148,7 @@ def tool(
         input_type = _input_type(name, function, hints)
         for template in (says, says_zh):
             check_template(template, input_type.model_fields.keys(), field=f"{name}.says")
+        check_personal(personal, input_type.model_fields.keys(), field=f"{name}.personal")
         return Tool(
             name=name,
             signature=function,
@@ -159,10 +162,21 @@ def tool(
             lookup=_full(system, lookup),
             compensated_by=_full(system, compensated_by),
             says_zh=says_zh,
+            personal=personal,
             input_type=input_type,
         )
 
     return declare
+
+
+def check_personal(personal: Iterable[PersonalData], parameters: Collection[str], *, field: str) -> None:
+    """Raises BadInput when personal data names what is no parameter: it would silently stay in the clear."""
+    for each in personal:
+        for name in (each.subject, *each.fields):
+            if name not in parameters:
+                raise BadInput("there is no such parameter", field=field, value=name)
+        if not _NAME.fullmatch(each.kind) or not each.fields:
+            raise BadInput("personal data has a kind in lower-case letters, and fields", field=field, value=each.kind)
 
 
 def _is_model(given: object) -> bool:

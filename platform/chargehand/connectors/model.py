@@ -25,6 +25,18 @@ R = TypeVar("R")
 Delivery = Literal["safe", "keyed", "once"]
 
 
+@dataclass(frozen=True, slots=True)
+class PersonalData:
+    """Arguments that speak of one person: `fields`, whom `subject` (an argument too) names within `kind`.
+
+    In the action log they are sealed under the key of `kind:value`, e.g. `customer:li wei`, and can be erased with it.
+    """
+
+    kind: str
+    subject: str
+    fields: tuple[str, ...]
+
+
 @dataclass(frozen=True)
 class Tool(Generic[P, R]):
     """One operation of one connector. `name` is `connector.operation`, e.g. `erp.get_order`."""
@@ -41,6 +53,7 @@ class Tool(Generic[P, R]):
     lookup: str = ""
     compensated_by: str = ""
     says_zh: str = ""
+    personal: tuple[PersonalData, ...] = ()
     input_type: type[BaseModel] | None = None
     """The parameters as a pydantic model; `tool` makes it."""
 
@@ -103,6 +116,7 @@ class Review:
     says: str = ""
     says_zh: str = ""
     compensated_by: str = ""
+    personal: tuple[PersonalData, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -144,6 +158,7 @@ class Connector:
                 says=tool.says,
                 says_zh=tool.says_zh,
                 compensated_by=tool.compensated_by,
+                personal=tool.personal,
             )
             for tool in self.tools
         )
@@ -162,6 +177,7 @@ class Pin:
     says: str = ""
     says_zh: str = ""
     compensated_by: str = ""
+    personal: tuple[PersonalData, ...] = ()
 
     @property
     def connector(self) -> str:

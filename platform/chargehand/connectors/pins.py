@@ -13,17 +13,31 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from chargehand.connectors import schemas, strict
+from chargehand.connectors.declare import check_personal
 from chargehand.connectors.definition import digest, pinned_part
-from chargehand.connectors.model import Connector, Delivery, Pin, Review
+from chargehand.connectors.model import Connector, Delivery, PersonalData, Pin, Review
 from chargehand.connectors.sentence import check_template
 from chargehand.errors import BadInput, BadPolicy
 from chargehand.policy.model import Effect
 
 FOLDER = "pins"
 RELOAD_SECONDS = 1.0
+
+
+class PersonalFile(BaseModel):
+    """Personal data as pin files and connectors.toml spell it."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    kind: str
+    subject: str
+    fields: list[str]
+
+    def read(self) -> PersonalData:
+        return PersonalData(self.kind, self.subject, tuple(self.fields))
 
 
 class _PinnedTool(BaseModel):
@@ -37,6 +51,7 @@ class _PinnedTool(BaseModel):
     says: str = ""
     says_zh: str = ""
     compensated_by: str = ""
+    personal: list[PersonalFile] = Field(default_factory=list[PersonalFile])
     definition: dict[str, Any]
 
 
@@ -61,6 +76,7 @@ def make_pin(review: Review, definition: Mapping[str, Any]) -> Pin:
     parameters = dict(part.get("inputSchema", {}).get("properties", {}))
     for template in (review.says, review.says_zh):
         check_template(template, parameters.keys(), field=f"{review.tool}.says")
+    check_personal(review.personal, parameters.keys(), field=f"{review.tool}.personal")
     return Pin(
         tool=review.tool,
         digest=digest(part),
@@ -71,6 +87,7 @@ def make_pin(review: Review, definition: Mapping[str, Any]) -> Pin:
         says=review.says,
         says_zh=review.says_zh,
         compensated_by=review.compensated_by,
+        personal=review.personal,
     )
 
 
@@ -179,7 +196,8 @@ def _read(path: Path) -> list[Pin]:
         raise BadInput(f"the file is named for {path.stem!r}", field="connector", value=file.connector)
     pins: list[Pin] = []
     for tool in file.tools:
-        review = Review(wire_name="", **tool.model_dump(exclude={"digest", "definition"}))
+        said = tool.model_dump(exclude={"digest", "definition", "personal"})
+        review = Review(wire_name="", **said, personal=tuple(each.read() for each in tool.personal))
         pin = make_pin(review, tool.definition)
         if pin.digest != tool.digest or pin.definition != tool.definition:
             raise BadInput(
@@ -192,5 +210,5 @@ def _read(path: Path) -> list[Pin]:
 
 
 def _as_json(pin: Pin) -> dict[str, Any]:
-    fields = ("tool", "digest", "effect", "delivery", "lookup", "says", "says_zh", "compensated_by")
+    fields = ("tool", "digest", "effect", "delivery", "lookup", "says", "says_zh", "compensated_by", "personal")
     return {name: getattr(pin, name) for name in fields if getattr(pin, name)} | {"definition": dict(pin.definition)}

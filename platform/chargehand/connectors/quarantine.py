@@ -98,7 +98,7 @@ class DurableQuarantine:
         old = pins.get(tool)
         if old is None:
             raise NotFound(f"{tool} has no pin.", way_out="`chargehand connectors pin` reviews a connector's tools.")
-        fields = ("tool", "wire_name", "effect", "delivery", "lookup", "says", "says_zh", "compensated_by")
+        fields = ("tool", "wire_name", "effect", "delivery", "lookup", "says", "says_zh", "compensated_by", "personal")
         new = make_pin(Review(**{name: getattr(old, name) for name in fields}), orjson.loads(row["live_definition"]))
         await self._close(tool, "accepted", by, {"was": old.digest, "pinned": new.digest, "lines": _lines(row)[:50]})
         try:

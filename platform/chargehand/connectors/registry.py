@@ -24,6 +24,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from chargehand.connectors.model import Connector, Delivery, Review
+from chargehand.connectors.pins import PersonalFile
 from chargehand.discovery import CONNECTORS, discover
 from chargehand.errors import BadPolicy
 from chargehand.policy.model import Effect
@@ -42,6 +43,7 @@ class _ForeignTool(BaseModel):
     says: str = ""
     says_zh: str = ""
     compensated_by: str = ""
+    personal: list[PersonalFile] = Field(default_factory=list[PersonalFile])
 
 
 class _Foreign(BaseModel):
@@ -161,6 +163,7 @@ def _connector(name: str, given: _Foreign) -> Connector:
                 says=tool.says,
                 says_zh=tool.says_zh,
                 compensated_by=_full(name, tool.compensated_by),
+                personal=tuple(each.read() for each in tool.personal),
             )
             for wire_name, tool in given.tools.items()
         ),

@@ -159,7 +159,7 @@ def declared_changes(pins: Mapping[str, Pin], connector: Connector) -> list[Chan
         elif tool.name not in told and fresh != pin:
             lines = tuple(
                 f"{name}: {getattr(pin, name)!r} → {getattr(fresh, name)!r}"
-                for name in ("effect", "delivery", "lookup", "compensated_by", "says", "says_zh")
+                for name in ("effect", "delivery", "lookup", "compensated_by", "says", "says_zh", "personal")
                 if getattr(pin, name) != getattr(fresh, name)
             )
             changes.append(Change(tool.name, "changed", lines, pin.digest, fresh.digest, fresh.definition))

@@ -15,7 +15,7 @@ from chargehand.approvals import store as approvals
 from chargehand.approvals.model import ApprovalRequest
 from chargehand.database import Transaction
 from chargehand.errors import ChargehandError
-from chargehand.gateway import history, store
+from chargehand.gateway import history, log, store
 from chargehand.gateway.desk import Case, Desk, Stop
 from chargehand.gateway.model import ApprovalNeeded, StoredCall
 from chargehand.gateway.record import refuse, say
@@ -121,6 +121,7 @@ def _question(tx: Transaction, desk: Desk, case: Case, rules: tuple[ApprovalRule
         "on_approve": f"{sentence}: once, exactly as shown.",
         "on_deny": "Nothing is sent. The agent is told that a person said no.",
         "undo": pin.compensated_by,
+        "about": [each.subject for each in log.said_of(pin, case.arguments)],
     }
     return requests.Question(
         tenant=call.tenant,

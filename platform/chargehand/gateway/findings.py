@@ -24,7 +24,9 @@ async def read_back(db: Database, desk: Desk, case: Case) -> None:
         if known is None:
             return
         store.change(tx.connection, known.tenant, known.key, {"finding": answer.kind}, states=("done",))
-        log.of_stored(tx, known, "lookup", outcome=answer.kind, detail={"found": answer.value, "why": answer.detail})
+        detail = {"found": answer.value, "why": answer.detail}
+        personal = log.said_of(case.pin, case.arguments, "detail.found")
+        log.of_stored(tx, known, "lookup", outcome=answer.kind, detail=detail, personal=personal)
 
     try:
         await db.write(unit)

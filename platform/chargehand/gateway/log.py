@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from chargehand import clock, ids, telemetry
 from chargehand.audit import log
 from chargehand.audit.model import Record, RecordKind, Who
+from chargehand.audit.personal import Personal
+from chargehand.connectors.model import PersonalData, Pin
 from chargehand.database import Transaction
 from chargehand.gateway.desk import Case
 from chargehand.gateway.model import StoredCall
@@ -37,6 +40,7 @@ def of_case(
         approval=approval,
         outcome=outcome,
         detail=detail or {},
+        personal=personal_data(pin, case.arguments) if case.exact else (),
     )
 
 
@@ -49,6 +53,7 @@ def of_stored(
     outcome: str = "",
     result_digest: str = "",
     detail: dict[str, Any] | None = None,
+    personal: tuple[Personal, ...] = (),
 ) -> None:
     """A later record of a call; the arguments are in its intent, here their digest."""
     _append(
@@ -66,10 +71,38 @@ def of_stored(
         outcome=outcome,
         result_digest=result_digest,
         detail=detail or {},
+        personal=personal,
     )
 
 
-def _append(tx: Transaction, call: Any, kind: RecordKind, *, who: Who | None = None, **fields: Any) -> None:
+def personal_data(pin: Pin | None, arguments: Mapping[str, Any]) -> tuple[Personal, ...]:
+    """Which arguments the review calls personal, and of whom; nothing where the call leaves the person out."""
+    return tuple(
+        Personal(who, tuple(f"arguments.{name}" for name in each.fields if name in arguments))
+        for each in (pin.personal if pin else ())
+        if (who := _subject(each, arguments))
+    )
+
+
+def said_of(pin: Pin | None, arguments: Mapping[str, Any], *fields: str) -> tuple[Personal, ...]:
+    """`fields` of a record as personal data of the first person whom the call names: text made from arguments."""
+    return tuple(Personal(each.subject, fields) for each in personal_data(pin, arguments)[:1])
+
+
+def _subject(personal: PersonalData, arguments: Mapping[str, Any]) -> str:
+    value = arguments.get(personal.subject)
+    return f"{personal.kind}:{str(value).strip().casefold()}" if value not in (None, "") else ""
+
+
+def _append(
+    tx: Transaction,
+    call: Any,
+    kind: RecordKind,
+    *,
+    who: Who | None = None,
+    personal: tuple[Personal, ...] = (),
+    **fields: Any,
+) -> None:
     log.append(
         tx,
         Record(
@@ -87,4 +120,5 @@ def _append(tx: Transaction, call: Any, kind: RecordKind, *, who: Who | None = N
             trace_id=telemetry.trace_id(),
             **fields,
         ),
+        personal=personal or None,
     )

@@ -174,8 +174,11 @@ class CallService:
         finding = Finding(answer.kind, answer.value, answer.detail, certain)
         person = Who(principal=who.principal.id, chain=(who.principal.id,), signed_in_by=who.method)
         detail = {"found": answer.value, "why": answer.detail, "certain": certain}
+        personal = log.said_of(pin, case.call.arguments, "detail.found")
         await self.db.write(
-            lambda tx: log.of_stored(tx, call, "lookup", who=person, outcome=answer.kind, detail=detail)
+            lambda tx: log.of_stored(
+                tx, call, "lookup", who=person, outcome=answer.kind, detail=detail, personal=personal
+            )
         )
         return finding
 

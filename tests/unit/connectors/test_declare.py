@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from chargehand.connectors import schemas
 from chargehand.connectors.declare import Amount, Currency, Number, Result, tool
-from chargehand.connectors.model import Tool
+from chargehand.connectors.model import PersonalData, Tool
 from chargehand.errors import BadInput
 
 
@@ -33,6 +33,18 @@ async def pay(
 
 
 ARGUMENTS: dict[str, Any] = {"to": "Li", "amount": Decimal("12.50"), "currency": "EUR"}
+
+
+@pytest.mark.parametrize(
+    "personal", [PersonalData("customer", "to", ("too",)), PersonalData("customer", "whom", ("to",))]
+)
+def test_personal_data_names_parameters(personal: PersonalData) -> None:
+    with pytest.raises(BadInput, match="no such parameter"):
+
+        @tool(connector="shop", effect="write", delivery="keyed", personal=(personal,))
+        async def give(to: str) -> Made:  # pyright: ignore[reportUnusedFunction]
+            """Give."""
+            raise NotImplementedError
 
 
 def test_a_declaration_is_a_tool_with_schemas() -> None:
