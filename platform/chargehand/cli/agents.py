@@ -15,7 +15,7 @@ from chargehand.cli.failure import NOT_DONE, USAGE, CommandFailed
 from chargehand.cli.graph import draw
 from chargehand.cli.show import Json, clean, err, facts, json_out, out, table
 
-app = typer.Typer(no_args_is_help=True, help="List agents; see their graph and their tools.")
+app = typer.Typer(no_args_is_help=True, help="List and check agents, see their graph and tools, make new ones.")
 
 AgentName = Annotated[str, typer.Argument(help="Name, e.g. complaint-resolution.")]
 
@@ -118,6 +118,16 @@ def lint(
             say_lint(report)
     if any(report.findings for report in reports):
         raise typer.Exit(NOT_DONE)
+
+
+@app.command("new")
+def new(name: Annotated[str, typer.Argument(help="Name, e.g. order-answer.")], as_json: Json = False) -> None:
+    """Add an agent to the project in this folder: graph, test, README, rules and expected decisions."""
+    from chargehand.cli.init import say_written
+    from chargehand.cli.scaffold import find_project, new_agent
+
+    project = find_project(Path.cwd())
+    say_written(new_agent(project, name), project.folder, as_json=as_json)
 
 
 def say_lint(report: LintReport) -> None:

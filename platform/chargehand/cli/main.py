@@ -21,6 +21,7 @@ Every command takes --json. Start with: chargehand dev, then chargehand login.
 
 # Command, module, attribute; in the order in which a newcomer meets them.
 COMMANDS = (
+    ("init", "chargehand.cli.init", "init"),
     ("dev", "chargehand.cli.dev", "dev"),
     ("login", "chargehand.cli.session", "login"),
     ("logout", "chargehand.cli.session", "logout"),
