@@ -4,6 +4,7 @@ import {
 } from 'lucide-react';
 import type { ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
+import { humanize } from './format';
 import css from './State.module.css';
 
 export type Tone = 'allow' | 'deny' | 'ask' | 'fault' | 'run' | 'idle' | 'accent';
@@ -17,6 +18,7 @@ const STATES: Record<string, [Tone, LucideIcon]> = {
   finished: ['allow', Check], done: ['allow', Check], stopped: ['idle', CircleSlash], stopping: ['idle', CircleSlash],
   paused: ['ask', Pause], skipped: ['idle', CircleDashed],
   // outcomes
+  found: ['allow', Check], not_found: ['idle', CircleSlash], not_sent: ['idle', CircleSlash], unclear: ['fault', CircleHelp], approve: ['allow', Check],
   succeeded: ['allow', Check], failed: ['fault', TriangleAlert], denied: ['deny', Ban], rejected: ['deny', Ban],
   expired: ['idle', Clock], in_doubt: ['fault', CircleHelp],
   // approvals
@@ -45,7 +47,7 @@ export function State({ name, quiet }: { name: string; quiet?: boolean }) {
   const moving = name === 'running' || name === 'starting';
   return (
     <Pill tone={toneOf(name)} quiet={quiet} icon={<Icon aria-hidden className={moving ? 'spin' : undefined} />}>
-      {t(`state.${normal(name)}`)}
+      {t(`state.${normal(name)}`, { defaultValue: humanize(name) })}
     </Pill>
   );
 }

@@ -17,7 +17,7 @@ export function Figures({ agent }: { agent: string }) {
   const { data } = query;
   const ended = ['succeeded', 'failed', 'stopped'].reduce((sum, state) => sum + (data.by_state[state] ?? 0), 0);
   const tiles: [string, string, string?][] = [
-    [t('agents.runs'), number(data.runs), t('usage.days', { count: data.days })],
+    [t('agents.runs'), number(data.runs), t('agents.lastDays', { days: data.days })],
     [t('agents.success'), ended > 0 ? percent((data.by_state['succeeded'] ?? 0) / ended) : '–', t('agents.ended', { count: ended })],
     [t('agents.median'), data.median_seconds == null ? '–' : duration(data.median_seconds * 1000), t('agents.withPeople')],
     [t('agents.asked'), number(data.approvals_asked), t('agents.calls', { count: data.tool_calls })],

@@ -4,6 +4,7 @@ import type { Approval } from '../../api/approvals';
 import { Json } from '../../ui/Json';
 import { preferences } from '../../ui/preferences';
 import css from './Detail.module.css';
+import { emphasised } from './look';
 
 /** Third: the argument that matters most, large; the others below it; on demand the exact call and its fingerprint. */
 export function Arguments({ approval, exact, onExact }: { approval: Approval; exact: boolean; onExact: () => void }) {
@@ -18,7 +19,7 @@ export function Arguments({ approval, exact, onExact }: { approval: Approval; ex
           <button type="button" className="link xs" aria-expanded={exact} onClick={onExact}>{t('approvals.exact')} {preferences.get().singleKeys && <kbd className="wide-only">E</kbd>}</button>
         </div>
         <div className={`card ${css.call}`}>
-          {big && <div className={css.big}><span className="xs muted">{big.label}</span><span className={css.value}>{big.text}</span></div>}
+          {big && <div className={css.big}><span className="xs muted">{big.label}</span><span className={css.value}>{emphasised(approval)}</span></div>}
           {rest.length > 0 && <dl>{rest.map((each) => <div key={each.path}><dt>{each.label}</dt><dd className="num">{each.text}</dd></div>)}</dl>}
           {exact && (
             <div className={css.exact}>

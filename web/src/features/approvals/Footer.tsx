@@ -8,6 +8,7 @@ import { Inline } from '../../ui/Feedback';
 import { TextArea } from '../../ui/Field';
 import { preferences } from '../../ui/preferences';
 import css from './Footer.module.css';
+import { emphasised } from './look';
 
 type FooterProps = {
   approval: Approval;
@@ -24,7 +25,7 @@ type FooterProps = {
 /** The decision. The button repeats the effect; nothing is preselected; undo is impossible and it says so. */
 export function Footer({ approval, asking, busy, comment, error, onComment, onPress, onConfirm, onBack }: FooterProps) {
   const { t } = useTranslation();
-  const amount = approval.arguments.find((each) => each.emphasis)?.text ?? '';
+  const amount = emphasised(approval);
   const keys = preferences.get().singleKeys;
   if (approval.state !== 'pending') return null;
   if (!approval.i_may_answer) return <footer className={css.footer}><p className="sm ink2">{approval.why_not || t('approvals.notYou')}</p></footer>;

@@ -1,7 +1,10 @@
 import { ChevronRight, CircleAlert, Clock, Ellipsis, TriangleAlert, Undo2, UserRoundPlus, X } from 'lucide-react';
 import { Link } from '@tanstack/react-router';
+import { useQuery } from '@tanstack/react-query';
+import i18n from 'i18next';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
+import { agentQuery } from '../../api/agents';
 import type { Approval } from '../../api/approvals';
 import { useMe } from '../../app/session';
 import { said } from '../../i18n/said';
@@ -10,6 +13,7 @@ import { humanize, relative } from '../../ui/format';
 import { Menu } from '../../ui/Menu';
 import { Pill, State } from '../../ui/State';
 import { useNow } from '../../ui/useNow';
+import { fill } from '../runs/words';
 import { DelegateDialog } from './DelegateDialog';
 import css from './Detail.module.css';
 import { iconOfTool, toneOfRisk } from './look';
@@ -22,6 +26,11 @@ export function Head({ approval }: { approval: Approval }) {
   const now = useNow(15_000);
   const [dialog, setDialog] = useState<'delegate' | 'withdraw' | null>(null);
   const Icon = iconOfTool(approval.tool);
+  // The server's sentence is English; a reader of Chinese gets the tool's Chinese one, filled from the same arguments.
+  const chinese = i18n.language === 'zh';
+  const agent = useQuery({ ...agentQuery(approval.agent), enabled: chinese }).data;
+  const template = chinese ? agent?.tools.find((tool) => tool.name === approval.tool)?.says_zh : '';
+  const own = template && fill(template, Object.fromEntries(approval.arguments.map((each) => [each.path, each.value])));
   const open = approval.state === 'pending';
   const items = [
     ...(approval.i_may_answer && open ? [{ label: t('approvals.delegate'), icon: <UserRoundPlus />, onSelect: () => setDialog('delegate') }] : []),
@@ -31,15 +40,15 @@ export function Head({ approval }: { approval: Approval }) {
     <header>
       <div className={css.crumbs}>
         <Icon size={14} aria-hidden />
-        <span>{humanize(approval.agent)}</span>
+        <span>{agent?.title ?? humanize(approval.agent)}</span>
         <ChevronRight size={12} aria-hidden />
         <span className="mono">{approval.tool}</span>
         <span className="grow" />
         {approval.run && <Link className="link" to="/runs/$run" params={{ run: approval.run }}>{t('approvals.openRun')}</Link>}
         {items.length > 0 && <Menu label={t('common.more')} items={items} trigger={(props) => <IconButton label={t('common.more')} size={28} {...props}><Ellipsis size={16} aria-hidden /></IconButton>} />}
       </div>
-      <h2 className={css.title}>{said(approval)}</h2>
-      <p className="ink2">{t('approvals.askedBy', { agent: humanize(approval.agent), who: approval.requester_name, when: relative(approval.created_at, now, 'long') })}</p>
+      <h2 className={css.title}>{own || said(approval)}</h2>
+      <p className="ink2">{t('approvals.askedBy', { agent: agent?.title ?? humanize(approval.agent), who: approval.requester_name, when: relative(approval.created_at, now, 'long') })}</p>
       <div className={css.pills}>
         {!open && <State name={approval.state} />}
         <Pill tone={toneOfRisk(approval.risk)} icon={<TriangleAlert aria-hidden />}>{t(`state.${approval.risk}`)}</Pill>

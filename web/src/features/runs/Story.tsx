@@ -55,7 +55,7 @@ function Sentence({ step, tools }: { step: Step; tools: AgentTool[] }) {
           <span className="med sm break">{inWords(step, tools)}</span>
           <span className="xs muted"><Time at={step.started_at} as="clock" /></span>
         </div>
-        {step.detail && step.detail !== inWords(step, tools) && <p className="sm ink2 break">{step.detail}</p>}
+        {step.detail && !(step.approval && step.state === 'waiting') && step.detail !== inWords(step, tools) && <p className="sm ink2 break">{step.detail}</p>}
         <p className={css.meta}>
           {step.tool && <span className="mono">{step.tool}</span>}
           {loud.has(step.state) && <State name={step.state} />}

@@ -42,7 +42,7 @@ export default function RunGraph({ graph, nodes, steps, selected, onSelect }: Ru
             ))}
             <Edges layout={layout} taken={taken} nodes={nodes} />
             {layout.nodes.map(({ node, x, y }) => (
-              <Node key={node.id} node={node} x={x} y={y} state={withEnds(graph, nodes)[node.id]} selected={node.id === selected} onPress={() => toggle(node)} />
+              <Node key={node.id} node={node} x={x} y={y} state={withEnds(graph, nodes)[node.id]} inRun={Object.keys(nodes).length > 0} selected={node.id === selected} onPress={() => toggle(node)} />
             ))}
           </div>
         </div>
@@ -69,16 +69,16 @@ function withEnds(graph: Graph, nodes: Record<string, NodeState>): Record<string
   return out;
 }
 
-type NodeProps = { node: GraphNode; x: number; y: number; state: NodeState | undefined; selected: boolean; onPress: () => void };
+type NodeProps = { node: GraphNode; x: number; y: number; state: NodeState | undefined; inRun: boolean; selected: boolean; onPress: () => void };
 
-function Node({ node, x, y, state, selected, onPress }: NodeProps) {
+function Node({ node, x, y, state, inRun, selected, onPress }: NodeProps) {
   const { t } = useTranslation();
   const Icon = KINDS[node.kind];
   const Badge = state && BADGES[state.state];
   const word = t(`state.${state?.state ?? 'idle'}`);
   const under = state
     ? [word, state.visits > 1 ? t('run.times', { count: state.visits }) : '', state.milliseconds && state.milliseconds > 0 ? duration(state.milliseconds) : ''].filter(Boolean).join(' · ')
-    : (node.tools?.[0] ?? word);
+    : (node.tools?.[0] ?? (inRun ? word : ''));
   if (node.kind === 'start' || node.kind === 'end') {
     return (
       <div className={css.end} data-state={state?.state} style={{ left: x, top: y, ...sizeOf(node) }}>
@@ -87,7 +87,7 @@ function Node({ node, x, y, state, selected, onPress }: NodeProps) {
     );
   }
   return (
-    <button type="button" className={css.node} data-state={state?.state} aria-pressed={selected} style={{ left: x, top: y, ...sizeOf(node) }} onClick={onPress} aria-label={`${node.label}: ${under}`}>
+    <button type="button" className={css.node} data-state={state?.state} aria-pressed={selected} style={{ left: x, top: y, ...sizeOf(node) }} onClick={onPress} aria-label={under ? `${node.label}: ${under}` : node.label}>
       <span className={css.icon}><Icon size={15} aria-hidden /></span>
       <span className={css.text}><span className={css.label}>{node.label}</span><span className={css.under}>{under}</span></span>
       {Badge && <span className={css.badge}><Badge size={11} strokeWidth={2.6} aria-hidden className={state.state === 'running' ? 'spin' : undefined} /></span>}
