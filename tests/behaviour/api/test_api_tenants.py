@@ -32,6 +32,8 @@ BODIES: dict[str, dict[str, Any]] = {
     "withdrawApproval": {"reason": "x"},
     "reconcileCall": {"happened": True, "evidence": "x"},
     "stopRun": {"reason": "x"},
+    "pauseRun": {},
+    "resumeRun": {},
     "answerTask": {"value": "x"},
     "liftFreeze": {"reason": "x"},
     "revokeMandate": {"reason": "x"},
@@ -72,6 +74,12 @@ async def names(app: FastAPI, connect: Connect, db: Database) -> dict[str, str]:
         await amy.post(
             "/api/runs",
             json={"agent": "complaint-resolution", "input": {"text": MARK, "order_number": f"SO-{MARK}"}},
+        )
+    ).json()["id"]
+    complaint = {"text": MARK, "order_number": f"SO-{MARK}"}
+    schedule = (
+        await amy.post(
+            "/api/schedules", json={"agent": "complaint-resolution", "input": complaint, "cron": "0 8 * * MON-FRI"}
         )
     ).json()["id"]
     call = ToolCall(
@@ -119,7 +127,7 @@ async def names(app: FastAPI, connect: Connect, db: Database) -> dict[str, str]:
     return {
         "run": run, "approval": waiting.approval, "key": "a" * 64, "task": str(task["id"]), "freeze": freeze,
         "mandate": mandate, "absence": absence, "draft": draft, "name": "striped", "export": export, "token": token,
-        "record": record, "principal": "person:amy", "alert": "alr_none",
+        "schedule": schedule, "record": record, "principal": "person:amy", "alert": "alr_none",
     }  # fmt: skip
 
 
@@ -179,3 +187,9 @@ async def test_the_same_operations_find_everything_in_the_own_tenant(
         assert answer.status_code == 200, (path, answer.text)
     assert (await root.get(f"/api/policy/drafts/{names['draft']}")).status_code == 200
     assert (await ada.get(f"/api/approvals/{names['approval']}")).json()["arguments"]
+    assert [one["id"] for one in (await ada.get("/api/schedules")).json()] == [names["schedule"]]
+    amy = await sign_in(connect(), "amy")
+    for act, state in (("pause", "paused"), ("resume", "active")):
+        answer = await amy.post(f"/api/schedules/{names['schedule']}/{act}")
+        assert (answer.status_code, answer.json()["state"]) == (200, state)
+    assert (await amy.delete(f"/api/schedules/{names['schedule']}")).status_code == 204
