@@ -16,6 +16,16 @@ _WORDS_POSTGRESQL = """CREATE INDEX IF NOT EXISTS ix_audit_record_words ON audit
 
 def upgrade() -> None:
     op.create_table(
+        "alert_handled",
+        sa.Column("tenant", sa.String(), nullable=False),
+        sa.Column("alert", sa.String(), nullable=False),
+        sa.Column("state", sa.String(), nullable=False),
+        sa.Column("handled_by", sa.String(), nullable=False),
+        sa.Column("comment", sa.String(), nullable=False),
+        sa.Column("at", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("tenant", "alert"),
+    )
+    op.create_table(
         "approval_absence",
         sa.Column("tenant", sa.String(), nullable=False),
         sa.Column("id", sa.String(), nullable=False),
@@ -984,3 +994,4 @@ def downgrade() -> None:
 
     op.drop_table("approval_grant")
     op.drop_table("approval_absence")
+    op.drop_table("alert_handled")
