@@ -32,7 +32,7 @@ export function Story({ run, steps, tools, node, label }: StoryProps) {
   const working = [...new Set(Object.entries(run.nodes).filter(([, each]) => each.state === 'running').map(([id]) => label(id)))];
   return (
     <ol className={css.story}>
-      {shown.map((step) => <Sentence key={step.seq} step={step} tools={tools} />)}
+      {shown.map((step) => <Sentence key={step.seq} step={step} tools={tools} label={label} />)}
       {shown.length === 0 && <li className="sm muted">{node ? t('run.nothingHere') : t('run.notYet')}</li>}
       {isOpen(run.state) && run.state !== 'waiting' && run.state !== 'paused' && !node && (
         <li className={css.live} aria-live="polite"><span className={css.dot} data-tone="run"><span className={css.pulse} /></span><span className="sm muted">{working.join(', ')}…</span></li>
@@ -43,19 +43,20 @@ export function Story({ run, steps, tools, node, label }: StoryProps) {
 
 const loud = new Set(['failed', 'denied', 'rejected', 'expired', 'in_doubt', 'waiting', 'stopped']);
 
-function Sentence({ step, tools }: { step: Step; tools: AgentTool[] }) {
+function Sentence({ step, tools, label }: { step: Step; tools: AgentTool[]; label?: (node: string) => string }) {
   const { t } = useTranslation();
   const Icon = ICONS[step.kind];
+  const text = label && isVisit(step) ? label(step.node) : inWords(step, tools);
   const took = step.ended_at ? new Date(step.ended_at).getTime() - new Date(step.started_at).getTime() : null;
   return (
     <li>
       <span className={css.dot} data-tone={step.state === 'succeeded' && (step.kind === 'node' || step.kind === 'model') ? 'idle' : toneOf(step.state)}><Icon size={13} aria-hidden /></span>
       <div className="grow">
         <div className="row between top">
-          <span className="med sm break">{inWords(step, tools)}</span>
+          <span className="med sm break">{text}</span>
           <span className="xs muted"><Time at={step.started_at} as="clock" /></span>
         </div>
-        {step.detail && !(step.approval && step.state === 'waiting') && step.detail !== inWords(step, tools) && <p className="sm ink2 break">{step.detail}</p>}
+        {step.detail && !(step.approval && step.state === 'waiting') && step.detail !== text && <p className="sm ink2 break">{step.detail}</p>}
         <p className={css.meta}>
           {step.tool && <span className="mono">{step.tool}</span>}
           {loud.has(step.state) && <State name={step.state} />}
