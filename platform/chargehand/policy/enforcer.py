@@ -8,6 +8,7 @@ Answers are the same as stock Casbin's, with three outcomes instead of two (see 
 from __future__ import annotations
 
 import itertools
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn, cast
@@ -45,6 +46,10 @@ class Judgement:
     rules: tuple[PlannedRule, ...]
     considered: int
     failed: ConditionFailed | None = None
+
+
+# At INFO it writes every rule and role of every tenant into the process log.
+logging.getLogger("casbin").setLevel(logging.WARNING)
 
 
 class PlannedEnforcer(casbin.Enforcer):
