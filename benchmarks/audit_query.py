@@ -228,7 +228,8 @@ def questions(t: Truth, rng: random.Random) -> dict[str, Callable[[], tuple[str,
 
     return {
         "one run": by_run, "person, 7 days": person_week, "tool + deny": tool_deny,
-        "connector + failed": connector_failed, "rare word": rare_text, "common words": common_text, "order": order, "person + ask": newest_asks,
+        "connector + failed": connector_failed,
+        "rare word": rare_text, "common words": common_text, "order": order, "person + ask": newest_asks,
         "person + amount": amount_of_person,
     }  # fmt: skip
 
