@@ -52,7 +52,7 @@ run: $(VENV)/.run web/dist/index.html ## Start everything on this machine: conso
 	@exec $(BIN)/chargehand dev
 
 .PHONY: test
-test: lint test-web test-python ## All tests but the slow suites
+test: lint test-web test-browser test-python ## All tests but the slow suites
 
 # ---- parts of it ----------------------------------------------------------------------------------------------------
 .PHONY: lint
@@ -76,9 +76,17 @@ postgres:
 	@test -x "$$(ls -d /usr/lib/postgresql/*/bin/initdb 2>/dev/null | tail -1)" || { echo "Installing PostgreSQL …"; \
 		apt-get update -qq && apt-get install -y -qq postgresql >/dev/null; }
 
+PARALLEL := -n auto --maxprocesses 4 --dist loadfile
+
+# In processes of their own: Playwright's synchronous interface keeps an event loop running, which asynchronous tests
+# in the same process would trip over.
+.PHONY: test-browser
+test-browser: $(VENV)/.test web/dist/index.html chromium ## The console in a real browser, on the real stack
+	$(BIN)/python -m pytest tests/browser -m "not slow" $(PARALLEL) $(ARGS)
+
 .PHONY: test-python
-test-python: $(VENV)/.test web/dist/index.html chromium postgres ## All Python tests but the slow ones
-	$(BIN)/python -m pytest -m "not slow" -n auto --maxprocesses 4 --dist loadfile $(ARGS)
+test-python: $(VENV)/.test web/dist/index.html postgres ## All other Python tests but the slow ones
+	$(BIN)/python -m pytest --ignore tests/browser -m "not slow" $(PARALLEL) $(ARGS)
 
 .PHONY: chaos
 chaos: $(VENV)/.test postgres ## The slow crash suites
