@@ -59,8 +59,8 @@ def state(name: str) -> str:
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, empty: str) -> None:
     """A plain table; cells are markup (pass text from outside through `clean`)."""
     found = Table(box=None, padding=(0, 2, 0, 0), header_style="bold dim")
-    for index, column in enumerate(columns):  # the first names the row: it must survive being copied
-        found.add_column(column, overflow="fold", no_wrap=index == 0)
+    for index, column in enumerate(columns):  # the first names the row and must survive being copied; a state, reading
+        found.add_column(column, overflow="fold", no_wrap=index == 0 or column == "State")
     count = 0
     for row in rows:
         found.add_row(*row)
