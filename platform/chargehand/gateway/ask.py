@@ -118,7 +118,7 @@ def _question(tx: Transaction, desk: Desk, case: Case, rules: tuple[ApprovalRule
         ],
         "earlier": _earlier(tx, call.tenant, call.tool, counterparty),
         "before": _before(tx, call.tenant, call.key, counterparty),
-        "on_approve": f"{sentence}: once, exactly as shown.",
+        "on_approve": f"{sentence.rstrip('.')}: once, exactly as shown.",
         "on_deny": "Nothing is sent. The agent is told that a person said no.",
         "undo": pin.compensated_by,
         "about": [each.subject for each in log.said_of(pin, case.arguments)],
