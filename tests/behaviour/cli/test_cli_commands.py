@@ -147,7 +147,9 @@ def test_evidence_is_exported_and_verified_and_a_changed_byte_is_found(signed_in
     with zipfile.ZipFile(file) as good, zipfile.ZipFile(changed, "w") as bad:
         for name in good.namelist():
             data = good.read(name)
-            bad.writestr(name, data.replace(b"person:ada", b"person:eve") if name == "records.jsonl" else data)
+            edited = data.replace(b"sign_in", b"sign_on") if name == "records.jsonl" else data
+            assert name != "records.jsonl" or edited != data, "the newest checkpoint covers a sign-in"
+            bad.writestr(name, edited)
     said = command("verify", str(changed))
     assert said.code == 4
     (tmp_path / "not.zip").write_text("nothing")
