@@ -26,6 +26,8 @@ class UserRow(SQLModel, table=True):
     active: bool
     created_at: str
     last_sign_in_at: str = ""
+    attributes: str = Field(default="{}", sa_column_kwargs={"server_default": "{}"})
+    """A JSON object of texts."""
 
 
 class SessionRow(SQLModel, table=True):
