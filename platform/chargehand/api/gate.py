@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from chargehand.errors import Forbidden, NotSignedIn
-from chargehand.identity.cookie import cookie_name
+from chargehand.identity.cookie import cookie_secret
 from chargehand.identity.model import SignedIn
 from chargehand.identity.service import Identity
 
@@ -62,7 +62,7 @@ async def authenticate(request: Request) -> SignedIn | None:
         if who is None:
             raise NotSignedIn("The token is not valid: unknown, expired or revoked.", way_out="Create a new token.")
         return who
-    secret = request.cookies.get(cookie_name(request))
+    secret = cookie_secret(request)
     return await identity.by_session(secret) if secret else None
 
 

@@ -1,8 +1,9 @@
 """The session cookie.
 
-Over https it is `__Host-chargehand`: Secure, no Domain, Path=/, so no other host or subdomain can set or read it. Over
-plain http on a loopback name it is `chargehand` without Secure, because not every browser takes a Secure cookie there
-(docs/decisions/0070). Over plain http from anywhere else there is no cookie and no sign-in.
+It is `__Host-chargehand`: Secure, no Domain, Path=/, so no other host or subdomain can set or read it. So it is over
+https; and over plain http on a loopback name when the client says that it can take it (`host_cookie`): a program and
+Safari do not take a Secure cookie there (docs/decisions/0070) and get `chargehand`, without Secure. Over plain http from
+anywhere else there is no cookie and no sign-in.
 """
 
 from __future__ import annotations
@@ -33,8 +34,10 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def cookie_name(request: Request) -> str:
-    return SECURE_NAME if is_secure(request) else LOOPBACK_NAME
+def cookie_secret(request: Request) -> str | None:
+    """The secret that the request's cookie carries. Over https only the prefixed name counts: it can't be planted."""
+    secret = request.cookies.get(SECURE_NAME)
+    return secret if secret or is_secure(request) else request.cookies.get(LOOPBACK_NAME)
 
 
 def refuse_plain_http(request: Request) -> None:
@@ -46,11 +49,21 @@ def refuse_plain_http(request: Request) -> None:
         )
 
 
-def set_cookie(request: Request, response: Response, secret: str) -> None:
-    response.set_cookie(
-        cookie_name(request), secret, path="/", secure=is_secure(request), httponly=True, samesite="strict"
-    )
+def set_cookie(request: Request, response: Response, secret: str, *, host_cookie: bool = False) -> None:
+    """Set it by the best name that the client takes; an older one under the other name goes."""
+    prefixed = is_secure(request) or host_cookie
+    name, other = (SECURE_NAME, LOOPBACK_NAME) if prefixed else (LOOPBACK_NAME, SECURE_NAME)
+    response.set_cookie(name, secret, path="/", secure=prefixed, httponly=True, samesite="strict")
+    if other in request.cookies:
+        _expire(response, other)
 
 
 def clear_cookie(request: Request, response: Response) -> None:
-    response.delete_cookie(cookie_name(request), path="/", secure=is_secure(request), httponly=True, samesite="strict")
+    """Make the browser forget it, under whichever name it has it."""
+    for name in (SECURE_NAME, LOOPBACK_NAME):
+        if name in request.cookies:
+            _expire(response, name)
+
+
+def _expire(response: Response, name: str) -> None:
+    response.delete_cookie(name, path="/", secure=name == SECURE_NAME, httponly=True, samesite="strict")

@@ -77,7 +77,7 @@ async def sign_in(body: SignIn, request: Request, response: Response) -> Me:
     tenant = body.tenant or request.app.state.tenant
     address = request.client.host if request.client else ""
     who, secret = await _identity(request).sign_in(tenant, body.name, body.password.get_secret_value(), address=address)
-    set_cookie(request, response, secret)
+    set_cookie(request, response, secret, host_cookie=body.host_cookie)
     return _me(request, who)
 
 

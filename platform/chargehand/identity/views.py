@@ -20,6 +20,9 @@ class SignIn(Request):
     name: str = Field(min_length=1, max_length=100, description="Sign-in name, e.g. `amy`", examples=["amy"])
     password: SecretStr = Field(min_length=1, max_length=200)
     tenant: str = Field("", max_length=100, description="Only where one installation serves several tenants")
+    host_cookie: bool = Field(
+        False, description="Over http on loopback: set the `__Host-` cookie; the client takes Secure cookies there"
+    )
 
 
 class Me(BaseModel):

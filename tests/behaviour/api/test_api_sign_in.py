@@ -49,6 +49,30 @@ async def test_cookie_over_https_is_host_bound_and_secure(connect: Connect) -> N
     assert answer.headers["strict-transport-security"].startswith("max-age=31536000")
 
 
+async def test_a_browser_that_takes_it_on_loopback_gets_the_host_bound_cookie_there(connect: Connect) -> None:
+    client = connect()
+    client.cookies.set("chargehand", "an older one")
+    who = {"name": "amy", "password": PASSWORD, "host_cookie": True}
+    answer = await client.post("/api/session", json=who)
+    secret, forgotten = answer.headers.get_list("set-cookie")
+    assert secret.startswith("__Host-chargehand=")
+    assert "Secure" in secret
+    assert forgotten.startswith('chargehand=""')
+    name, _, value = secret.partition(";")[0].partition("=")
+    here = connect()
+    assert (await here.get("/api/session", headers={"cookie": f"{name}={value}"})).json()["name"] == "Amy Chen"
+
+
+async def test_over_https_a_cookie_without_the_prefix_signs_nobody_in(connect: Connect) -> None:
+    """A neighbour under the same domain could have planted it."""
+    client = connect("https://chargehand.example")
+    answer = await client.post("/api/session", json={"name": "amy", "password": PASSWORD})
+    secret = answer.headers["set-cookie"].partition(";")[0].partition("=")[2]
+    stranger = connect("https://chargehand.example")
+    refused = await stranger.get("/api/session", headers={"cookie": f"chargehand={secret}"})
+    assert refused.status_code == 401
+
+
 async def test_plain_http_over_a_network_is_refused_before_the_password_is_looked_at(connect: Connect) -> None:
     client = connect("http://chargehand.example")
     answer = await client.post("/api/session", json={"name": "amy", "password": PASSWORD})

@@ -13,12 +13,19 @@ export const meQuery = queryOptions({
   retry: false,
 });
 
+/** Sign in. The `__Host-` cookie is tried first; Safari drops it over plain http on loopback and gets one without it. */
 export async function signIn(name: string, password: string): Promise<Me> {
-  const me = await must<Me>(http.POST('/api/session', { body: { name, password, tenant: '' } }));
+  let me = await enter(name, password, true);
+  if (location.protocol === 'http:' && !(await isSignedIn())) me = await enter(name, password, false);
   queries.clear();
   queries.setQueryData(meKeys.all, me);
   return me;
 }
+
+const enter = (name: string, password: string, host_cookie: boolean) =>
+  must<Me>(http.POST('/api/session', { body: { name, password, tenant: '', host_cookie } }));
+
+const isSignedIn = async () => (await http.GET('/api/session')).response.ok;
 
 export async function signOut(): Promise<void> {
   await must(http.DELETE('/api/session'));

@@ -1532,6 +1532,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/schedules/due": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Due Times
+         * @description The next times of a cron expression, before a schedule is made of it.
+         */
+        get: operations["previewSchedule"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/schedules/{schedule}": {
         parameters: {
             query?: never;
@@ -2814,6 +2834,27 @@ export interface components {
             state: "draft" | "reviewed" | "active" | "abandoned" | "superseded";
             /** Title */
             title: string;
+        };
+        /**
+         * DueTimes
+         * @description What a cron expression means.
+         */
+        DueTimes: {
+            /** Cron */
+            cron: string;
+            /**
+             * Next
+             * @description The next times that it is due
+             */
+            next: string[];
+            /** Time Zone */
+            time_zone: string;
+            /**
+             * Words
+             * @description When, in English; in the time zone
+             * @example At 08:00 on Monday through Friday
+             */
+            words: string;
         };
         /**
          * Earlier
@@ -4573,6 +4614,12 @@ export interface components {
         };
         /** SignIn */
         SignIn: {
+            /**
+             * Host Cookie
+             * @description Over http on loopback: set the `__Host-` cookie; the client takes Secure cookies there
+             * @default false
+             */
+            host_cookie: boolean;
             /**
              * Name
              * @description Sign-in name, e.g. `amy`
@@ -13210,6 +13257,103 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ScheduleView"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Signed in, and not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nothing by that name in this tenant */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It changed after you looked, or was already decided */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description That input can't be used; each problem names its field */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many attempts; `Retry-After` says when to try again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A request left and no clear answer came */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something we need does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    previewSchedule: {
+        parameters: {
+            query: {
+                /** @description Five fields */
+                cron: string;
+                time_zone?: string;
+                count?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DueTimes"];
                 };
             };
             /** @description Not signed in */
