@@ -2,8 +2,8 @@
 
 It is `__Host-chargehand`: Secure, no Domain, Path=/, so no other host or subdomain can set or read it. So it is over
 https; and over plain http on a loopback name when the client says that it can take it (`host_cookie`): a program and
-Safari do not take a Secure cookie there (docs/decisions/0070) and get `chargehand`, without Secure. Over plain http from
-anywhere else there is no cookie and no sign-in.
+Safari do not take a Secure cookie there (docs/decisions/0070) and get `chargehand`, without Secure. Over plain http
+from anywhere else there is no cookie and no sign-in.
 """
 
 from __future__ import annotations
