@@ -1,9 +1,6 @@
 """A connector's server against the official MCP conformance suite, over streamable HTTP.
 
-The suite is an npm package that is not part of our locks: install it once and say where it is,
-
-    npm i --ignore-scripts @modelcontextprotocol/conformance@0.2.0-alpha.12 --prefix DIR
-    CHARGEHAND_CONFORMANCE=DIR pytest -m slow tests/conformance/test_connectors.py
+`fixtures.conformance_suite` finds the suite, or installs it. `make test` runs a few scenarios; the rest is slow.
 
 A connector offers tools and nothing else. Scenarios about prompts, resources, sampling, elicitation and about named
 diagnostic tools of the suite do not apply; within the scenarios below, checks that need those are named.
@@ -11,18 +8,14 @@ diagnostic tools of the suite do not apply; within the scenarios below, checks t
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from fixtures import conformance_suite
 from fixtures.connector_servers import SERVERS
 from fixtures.processes import free_port, running
-
-SUITE = "node_modules/@modelcontextprotocol/conformance/dist/index.js"
 
 SCENARIOS = [
     ("server-initialize", "2025-11-25"),
@@ -41,6 +34,8 @@ SCENARIOS = [
     ("input-required-result-unsupported-methods", "2026-07-28"),
 ]
 
+SHORT = {("server-initialize", "2025-11-25"), ("server-stateless", "2026-07-28"), ("caching", "2026-07-28")}
+
 NOT_APPLICABLE = {
     # They ask the suite's own diagnostic tool, which samples.
     "sep-2575-server-rejects-undeclared-capability",
@@ -53,6 +48,14 @@ NOT_APPLICABLE = {
 
 
 @pytest.fixture(scope="module")
+def suite() -> Path:
+    main, why_not = conformance_suite.find()
+    if main is None:
+        pytest.skip(why_not)
+    return main
+
+
+@pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     port = free_port()
     command = (str(SERVERS / "counting.py"), "--transport", "streamable-http", "--port", str(port))
@@ -61,16 +64,12 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield f"http://127.0.0.1:{port}/mcp"
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(("scenario", "version"), SCENARIOS)
-def test_scenario(server: str, scenario: str, version: str, tmp_path: Path) -> None:
-    folder = os.environ.get("CHARGEHAND_CONFORMANCE", "")
-    if not (Path(folder) / SUITE).is_file():
-        pytest.skip("CHARGEHAND_CONFORMANCE names no folder with the suite")
-    command = ["node", str(Path(folder) / SUITE), "server", "--url", server, "--scenario", scenario]
-    command += ["--spec-version", version, "--output-dir", str(tmp_path)]
-    subprocess.run(command, capture_output=True, timeout=120, check=False)
-    checks = [check for file in tmp_path.rglob("checks.json") for check in json.loads(file.read_text())]
+@pytest.mark.parametrize(
+    ("scenario", "version"),
+    [pytest.param(*each, marks=() if each in SHORT else pytest.mark.slow) for each in SCENARIOS],
+)
+def test_scenario(suite: Path, server: str, scenario: str, version: str, tmp_path: Path) -> None:
+    checks = conformance_suite.run(suite, server, scenario, version, tmp_path)
     failures = {check["id"]: check.get("errorMessage") for check in checks if check["status"] == "FAILURE"}
     assert checks or scenario == "server-session-lifecycle", "the suite reported nothing"
     assert {name: why for name, why in failures.items() if name not in NOT_APPLICABLE} == {}
