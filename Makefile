@@ -100,6 +100,10 @@ slow: $(VENV)/.test web/dist/index.html chromium postgres ## Every slow suite
 bench: $(VENV)/.test postgres ## Every benchmark with its control arm; results in benchmarks/results
 	@for b in benchmarks/*.py; do echo "== $$b"; $(BIN)/python $$b || exit 1; done
 
+.PHONY: bench-gateway
+bench-gateway: $(VENV)/.test ## The gateway beside direct calls, reads and writes; fails when a bar is missed (quiet machine)
+	$(BIN)/python benchmarks/gateway_throughput.py --seconds 10 --rounds 5 --check
+
 .PHONY: screenshots
 screenshots: $(VENV)/.test web/dist/index.html chromium ## Pictures of every page into screenshots/
 	$(BIN)/python tests/browser/screenshots.py

@@ -99,7 +99,7 @@ def content(t: Truth, n: int) -> tuple[bytes, tuple[Any, ...]]:
         f'"decision":"{decision}","rules":["base"],{said}'
         f'"business_key":"SO-{n}"}}'
     ).encode()
-    return leaf, projection._row(TENANT, n, leaf)
+    return leaf, projection._row(TENANT, n, leaf)  # pyright: ignore[reportPrivateUsage]  # as the integrator does
 
 
 def chunks(t: Truth) -> Iterator[tuple[list[tuple[str, int, bytes]], list[tuple[Any, ...]]]]:
@@ -112,7 +112,7 @@ def load(t: Truth, db: Database) -> None:
     """Bulk load; indexes are made afterwards."""
     names = ", ".join(projection.COLUMNS)
     at, kind = projection.COLUMNS.index("at"), projection.COLUMNS.index("kind")
-    rolled = [projection.COLUMNS.index(name) for name in projection._ROLLED]
+    rolled = [projection.COLUMNS.index(name) for name in projection._ROLLED]  # pyright: ignore[reportPrivateUsage]
     words = projection.COLUMNS.index("words")
     counts: Counter[tuple[Any, ...]] = Counter()
     raw: Any

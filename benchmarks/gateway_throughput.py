@@ -1,14 +1,17 @@
 """Governed calls a second beside direct calls to the same MCP server, in one run.
 
-    python benchmarks/gateway_throughput.py [--seconds 5] [--rounds 3] [--rules 1000] [--tool read|write]
-                                            [--traces none|ids|file]
+    python benchmarks/gateway_throughput.py [--seconds 5] [--rounds 3] [--rules 1000] [--tool both|read|write]
+                                            [--traces none|ids|file] [--check]
 
 Arms, in turn within each round, so that both see the same machine; 64 callers and 1 caller:
   direct     the MCP SDK's own client calls the tool over stdio: no gateway, no pool, nothing recorded
-  governed   Gateway.call: strict JSON and schema, canonical digest, policy at RULES rules (Casbin), durable intent,
-             the connector pool, durable outcome with its result digest (SQLite, synchronous=FULL)
+  governed   the caller's API token is verified (Identity.by_token, as at the MCP endpoint), then Gateway.call: strict
+             JSON and schema, canonical digest, policy at RULES rules (Casbin), durable intent, the connector pool,
+             durable outcome with its result digest (SQLite, synchronous=FULL)
 
 Each arm has a server process of its own from the same file. Results, with every latency, go to benchmarks/results/.
+Bars, on a quiet machine: governed >= 50 % of direct calls/s at 64 callers, added p99 <= 5 ms at 1 caller; `--check`
+makes a miss an error.
 """
 
 from __future__ import annotations
@@ -24,7 +27,7 @@ import tempfile
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -36,7 +39,8 @@ from mcp.client.stdio import StdioServerParameters
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
 
-from chargehand import telemetry  # noqa: E402
+from chargehand import clock, telemetry  # noqa: E402
+from chargehand.api.sign_ins import record_sign_in  # noqa: E402
 from chargehand.audit import log  # noqa: E402
 from chargehand.connectors.definition import declared  # noqa: E402
 from chargehand.connectors.pins import PinBook, make_pin, write_pins  # noqa: E402
@@ -45,11 +49,16 @@ from chargehand.database import Database  # noqa: E402
 from chargehand.gateway.desk import Desk  # noqa: E402
 from chargehand.gateway.gateway import Gateway  # noqa: E402
 from chargehand.gateway.model import ToolCall  # noqa: E402
+from chargehand.identity import store as people  # noqa: E402
+from chargehand.identity.model import SignedIn  # noqa: E402
+from chargehand.identity.service import Identity, new_user  # noqa: E402
 from chargehand.outcome import Outcome  # noqa: E402
 from chargehand.policy.service import PolicyService  # noqa: E402
 from fixtures.connectors import counting  # noqa: E402
 
 CALLERS = (64, 1)
+BAR_PERCENT = 50.0
+BAR_ADDED_P99_MS = 5.0
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "read": {"account": "A-1"},
     "write": {"account": "A-1", "amount": "12.50", "currency": "EUR"},
@@ -119,15 +128,18 @@ async def governed(stack: AsyncExitStack, folder: Path, tool: str, rules: int) -
     stack.push_async_callback(pool.close)
     await pool.warm()
     gateway = Gateway(db, Desk(PolicyService.from_folder(policies), book, pool, "bench"))
+    identity, secret = await _signed_in(db)
     name = f"ledger.{OPERATION[tool]}"
 
     async def call(number: int) -> None:
+        who = await identity.by_token(secret)
+        assert who is not None
         outcome = await gateway.call(
             ToolCall(
-                tenant="bench",
+                tenant=who.principal.tenant,
                 run=f"run_{number % 100}",
                 key=_key(number),
-                chain=("person:amy", "agent:bench"),
+                chain=(who.principal.id, "agent:bench"),
                 tool=name,
                 arguments=ARGUMENTS[tool],
                 agent="bench",
@@ -139,6 +151,15 @@ async def governed(stack: AsyncExitStack, folder: Path, tool: str, rules: int) -
         assert outcome.succeeded, outcome
 
     return call
+
+
+async def _signed_in(db: Database) -> tuple[Identity, str]:
+    """A person and the secret of an API token of theirs."""
+    user = new_user("bench", "amy", "Amy", "person", clock.now())
+    await db.write(lambda tx: people.add_user(tx.connection, user, ""))
+    identity = Identity(db, record_sign_in)
+    who = SignedIn(user.principal, "password")
+    return identity, (await identity.create_token(who, "bench", lifetime=timedelta(days=1)))[1]
 
 
 _numbers = iter(range(10**9))
@@ -171,36 +192,46 @@ async def measure(call: Callable[[int], Awaitable[None]], callers: int, seconds:
     }
 
 
-async def main(options: argparse.Namespace) -> dict[str, Any]:
+async def compare(options: argparse.Namespace, tool: str, folder: Path) -> dict[str, Any]:
+    """Both arms with one tool, in turn."""
     samples: list[dict[str, Any]] = []
-    with tempfile.TemporaryDirectory(dir=options.folder) as made:
-        folder = Path(made)
-        if options.traces != "none":  # for the whole process: OpenTelemetry's provider is set once
-            telemetry.setup("bench", folder=folder if options.traces == "file" else None, ids=True)
-        async with AsyncExitStack() as stack:
-            arms = {
-                "direct": await direct(stack, folder, options.tool),
-                "governed": await governed(stack, folder, options.tool, options.rules),
-            }
-            for arm in arms.values():
-                await measure(arm, 8, 1.0)  # warm
-            for number in range(options.rounds):
-                for callers in CALLERS:
-                    for name, arm in arms.items():
-                        sample = await measure(arm, callers, options.seconds)
-                        samples.append({"round": number, "arm": name, "callers": callers, **sample})
-                        shown = {key: round(value, 2) for key, value in sample.items() if key != "latencies_ms"}
-                        print(number, name, callers, shown, flush=True)
-        telemetry.shutdown()
+    async with AsyncExitStack() as stack:
+        arms = {
+            "direct": await direct(stack, folder, tool),
+            "governed": await governed(stack, folder, tool, options.rules),
+        }
+        for arm in arms.values():
+            await measure(arm, 8, 1.0)  # warm
+        for number in range(options.rounds):
+            for callers in CALLERS:
+                for name, arm in arms.items():
+                    sample = await measure(arm, callers, options.seconds)
+                    samples.append({"round": number, "arm": name, "callers": callers, **sample})
+                    shown = {key: round(value, 2) for key, value in sample.items() if key != "latencies_ms"}
+                    print(tool, number, name, callers, shown, flush=True)
     return {
         "at": datetime.now(UTC).isoformat(),
         "machine": {"cpus": os.cpu_count(), "python": platform.python_version(), "load": os.getloadavg()},
-        "tool": options.tool,
+        "tool": tool,
         "traces": options.traces,
         "rules": options.rules,
         "summary": summary(samples),
         "samples": samples,
     }
+
+
+async def main(options: argparse.Namespace) -> list[dict[str, Any]]:
+    tools = ("read", "write") if options.tool == "both" else (options.tool,)
+    found: list[dict[str, Any]] = []
+    with tempfile.TemporaryDirectory(dir=options.folder) as made:
+        folder = Path(made)
+        if options.traces != "none":  # for the whole process: OpenTelemetry's provider is set once
+            telemetry.setup("bench", folder=folder if options.traces == "file" else None, ids=True)
+        for tool in tools:
+            (folder / tool).mkdir()
+            found.append(await compare(options, tool, folder / tool))
+        telemetry.shutdown()
+    return found
 
 
 def summary(samples: list[dict[str, Any]]) -> dict[str, float]:
@@ -217,18 +248,33 @@ def summary(samples: list[dict[str, Any]]) -> dict[str, float]:
     }
 
 
+def misses(tool: str, found: dict[str, float]) -> list[str]:
+    """Which bars were missed, in words."""
+    percent, added = found["governed_percent_of_direct_at_64"], found["added_p99_ms_at_1"]
+    missed: list[str] = []
+    if percent < BAR_PERCENT:
+        missed.append(f"{tool}: {percent} % of direct calls/s at 64 callers; the bar is {BAR_PERCENT} %")
+    if added > BAR_ADDED_P99_MS:
+        missed.append(f"{tool}: {added} ms added p99 at 1 caller; the bar is {BAR_ADDED_P99_MS} ms")
+    return missed
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=5.0)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--rules", type=int, default=1000)
-    parser.add_argument("--tool", choices=("read", "write"), default="read")
+    parser.add_argument("--tool", choices=("both", "read", "write"), default="both")
     parser.add_argument("--traces", choices=("none", "ids", "file"), default="ids", help="default: ids, as installed")
     parser.add_argument("--folder", default=None, help="where the databases go; default: the temporary folder")
+    parser.add_argument("--check", action="store_true", help="exit with 1 when a bar is missed")
     given = parser.parse_args()
-    result = asyncio.run(main(given))
-    print(json.dumps(result["summary"], indent=2))
-    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-    target = ROOT / "benchmarks" / "results" / f"gateway_throughput_{given.tool}_{stamp}.json"
-    target.write_text(json.dumps(result))
-    print(target)
+    missed: list[str] = []
+    for result in asyncio.run(main(given)):
+        print(json.dumps(result["summary"], indent=2))
+        target = ROOT / "benchmarks" / "results" / f"gateway_throughput_{result['tool']}.json"
+        target.write_text(json.dumps(result) + "\n")
+        print(target)
+        missed += misses(result["tool"], result["summary"])
+    print("\n".join(missed) or "Both bars are met.")
+    raise SystemExit(1 if missed and given.check else 0)

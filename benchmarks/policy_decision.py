@@ -173,7 +173,7 @@ def main() -> int:
 
     def ask_stock(question: tuple[str, str, str]) -> bool:
         who, tool, amount = question
-        return enforcer.enforce(who, "acme", tool, "write", {"amount": Decimal(amount)})
+        return enforcer.enforce(who, "acme", tool, "write", {"amount": Decimal(amount)}) is True
 
     def ask_cedar(question: tuple[str, str, str]) -> bool:
         who, tool, amount = question
