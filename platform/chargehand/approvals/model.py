@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 ApprovalState = Literal["pending", "approved", "rejected", "expired", "withdrawn"]
 
@@ -24,6 +24,8 @@ class Verdict:
     seconds_taken: float | None = None
     on_behalf_of: str = ""
     """Whose authority it used, when that person is away or handed the request over."""
+    instead: dict[str, Any] | None = None
+    """With a no: other arguments that the person suggests. They authorise nothing: a call with them is decided afresh."""
 
     @property
     def authority(self) -> str:
@@ -66,6 +68,18 @@ class ApprovalRequest:
     handed_over: tuple[tuple[str, str], ...] = ()
     """(from, to): `to` may answer with the authority of `from`, this request only."""
     closed_at: datetime | None = None
+
+
+class Definitions(Protocol):
+    """The reviewed definitions of tools, as far as an approver's page needs them."""
+
+    def input_schema(self, tool: str) -> dict[str, Any] | None:
+        """JSON Schema of the arguments; None for a tool that is not pinned."""
+        ...
+
+    def check(self, tool: str, arguments: dict[str, Any], *, field: str) -> None:
+        """Raises BadInput that names the path below `field`, also when the tool is not pinned."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

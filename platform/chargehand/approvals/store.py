@@ -69,6 +69,7 @@ class VerdictRow(SQLModel, table=True):
     signed_in_by: str
     at: str
     seconds_taken: float | None = None
+    instead: str = ""
 
 
 class GrantRow(SQLModel, table=True):
@@ -239,6 +240,7 @@ def add_verdict(connection: Connection, tenant: str, verdict: Verdict) -> None:
             "signed_in_by": verdict.signed_in_by,
             "at": clock.iso(verdict.at),
             "seconds_taken": verdict.seconds_taken,
+            "instead": "" if verdict.instead is None else to_json(verdict.instead),
         },
     )
 
@@ -261,6 +263,7 @@ def verdicts_of(connection: Connection, tenant: str, approvals: Sequence[str]) -
                 at=clock.parse(row.at),
                 seconds_taken=row.seconds_taken,
                 on_behalf_of=row.on_behalf_of,
+                instead=orjson.loads(row.instead) if row.instead else None,
             )
         )
     return {approval: tuple(verdicts) for approval, verdicts in found.items()}
