@@ -16,7 +16,10 @@ from chargehand.runs.store import Row, insert_ignore, table
 
 
 class ScheduleRow(SQLModel, table=True):
-    """`next_at` is the due time that comes next, empty when none does. Exactly one of `cron` and `at` is given."""
+    """`next_at` is the due time that comes next, empty when none does. Exactly one of `cron` and `at` is given.
+
+    `runs` counts what it has started; `max_runs` is the limit, 0 for none; after `ends_at` nothing is due.
+    """
 
     __tablename__: Any = "schedule"
 
@@ -35,6 +38,10 @@ class ScheduleRow(SQLModel, table=True):
     last_run: str = ""
     last_problem: str = Field(default="", sa_column=Column(Text, nullable=False))
     created_at: str
+    ends_at: str = Field(default="", sa_column_kwargs={"server_default": ""})
+    max_runs: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
+    runs: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
+    overlap: str = Field(default="start", sa_column_kwargs={"server_default": "start"})
 
 
 SCHEDULE = table(ScheduleRow)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Column, Connection, Index, Integer, Select, Table, Text, and_, case, or_, select
+from sqlalchemy import Column, ColumnElement, Connection, Index, Integer, Select, Table, Text, and_, case, or_, select
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlmodel import Field, SQLModel
@@ -94,8 +94,11 @@ def table(row: type[SQLModel]) -> Table:
 RUN, EVENT, TASK = table(RunRow), table(RunEventRow), table(PersonTaskRow)
 
 Index("ux_run_request_key", RUN.c.tenant, RUN.c.request_key, unique=True)
-Index("ix_run_created", RUN.c.tenant, RUN.c.created_at, RUN.c.id)
-Index("ix_run_agent", RUN.c.tenant, RUN.c.agent, RUN.c.created_at)
+# The title is in it so that a search for words reads the index and not the rows.
+Index("ix_run_created", RUN.c.tenant, RUN.c.created_at, RUN.c.id, RUN.c.title)
+Index("ix_run_agent", RUN.c.tenant, RUN.c.agent, RUN.c.created_at, RUN.c.id)
+Index("ix_run_version", RUN.c.tenant, RUN.c.agent_version, RUN.c.created_at, RUN.c.id)
+Index("ix_run_state", RUN.c.tenant, RUN.c.state, RUN.c.created_at, RUN.c.id)
 Index("ix_run_principal", RUN.c.tenant, RUN.c.principal, RUN.c.created_at)
 Index("ix_run_business_key", RUN.c.tenant, RUN.c.business_key, RUN.c.created_at)
 Index("ix_run_parent", RUN.c.parent, sqlite_where=RUN.c.parent != "", postgresql_where=RUN.c.parent != "")
@@ -190,6 +193,7 @@ def list_runs(
     tenant: str,
     *,
     agent: str = "",
+    version: str = "",
     states: Iterable[str] = (),
     principal: str = "",
     business_key: str = "",
@@ -200,15 +204,24 @@ def list_runs(
     limit: int = 50,
 ) -> list[Row]:
     """Runs, newest first, one more than `limit` if there are more. `before` is (created_at, id) of the last seen."""
-    query = select(RUN).where(RUN.c.tenant == tenant)
-    for column, value in ((RUN.c.agent, agent), (RUN.c.principal, principal), (RUN.c.business_key, business_key)):
+    query = select(RUN.c.id).where(RUN.c.tenant == tenant)
+    equal = (
+        (RUN.c.agent, agent),
+        (RUN.c.agent_version, version),
+        (RUN.c.principal, principal),
+        (RUN.c.business_key, business_key),
+    )
+    for column, value in equal:
         if value:
             query = query.where(column == value)
     wanted = tuple(states)
     if wanted:
         query = query.where(RUN.c.state.in_(wanted))
     if text:
-        query = query.where(or_(*(column.icontains(text, autoescape=True) for column in (RUN.c.title, RUN.c.id))))
+        ulid = text.strip().removeprefix("run_").upper()  # as every id is written
+        by_id = RUN.c.id.contains(ulid, autoescape=True)
+        named = text.strip().startswith("run_")
+        query = query.where(by_id if named else or_(_holds(connection, RUN.c.title, text), by_id))
     if since:
         query = query.where(RUN.c.created_at >= clock.iso(since))
     if until:
@@ -216,8 +229,9 @@ def list_runs(
     if before:
         at, last = before
         query = query.where(or_(RUN.c.created_at < at, and_(RUN.c.created_at == at, RUN.c.id < last)))
-    query = query.order_by(RUN.c.created_at.desc(), RUN.c.id.desc()).limit(limit + 1)
-    return _all(connection, query)
+    newest_first = RUN.c.created_at.desc(), RUN.c.id.desc()
+    page = query.order_by(*newest_first).limit(limit + 1)  # found in an index; only then are rows read
+    return _all(connection, select(RUN).where(RUN.c.id.in_(page)).order_by(*newest_first))
 
 
 def runs_in(connection: Connection, states: Iterable[str], *, before: datetime, limit: int = 100) -> list[Row]:
@@ -263,6 +277,13 @@ def untold_tasks(connection: Connection, limit: int = 100) -> list[Row]:
 
 def mark_told(tx: Transaction, task: str) -> None:
     tx.connection.execute(TASK.update().where(TASK.c.id == task).values(told=True))
+
+
+def _holds(connection: Connection, column: ColumnElement[str], text: str) -> ColumnElement[bool]:
+    """Whether the text is in it, in capitals or not. SQLite's LIKE looks past them by itself, at half the cost."""
+    if connection.dialect.name == "sqlite":
+        return column.contains(text, autoescape=True)
+    return column.icontains(text, autoescape=True)
 
 
 def _one(connection: Connection, query: Select[Any]) -> Row | None:
