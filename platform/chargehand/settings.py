@@ -45,6 +45,12 @@ class Settings(BaseSettings):
     payload_key_file: Path | None = Field(
         None, description="Key (32 bytes) that encrypts what Temporal stores; default: made in the state folder."
     )
+    blobs_dir: Path | None = Field(
+        None, description="Folder, shared by all processes, of large payloads of runs; default: in the state folder."
+    )
+    history_events: int = Field(
+        0, ge=0, description="A run goes on in a new history after so many events; 0: when Temporal suggests it."
+    )
     tryton_port: int = Field(8711, ge=1, le=65535, description="Port of the demo ERP (Tryton).")
     carrier_port: int = Field(8712, ge=1, le=65535, description="Port of the demo carrier.")
     smtp_port: int = Field(8713, ge=1, le=65535, description="Port of the demo mail server (SMTP).")
@@ -74,6 +80,11 @@ class Settings(BaseSettings):
     def payload_key(self) -> Path:
         """The payload key's file in force."""
         return self.payload_key_file or self.state_dir / "payload.key"
+
+    @property
+    def blobs(self) -> Path:
+        """The folder of large payloads in force."""
+        return self.blobs_dir or self.state_dir / "blobs"
 
     @property
     def traces(self) -> Path | None:

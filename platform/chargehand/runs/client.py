@@ -11,6 +11,7 @@ from temporalio.service import RPCError
 
 from chargehand.errors import RuntimeUnavailable
 from chargehand.runs import tracing
+from chargehand.runs.blobs import BlobFolder
 from chargehand.runs.codec import data_converter, payload_key
 from chargehand.settings import Settings
 
@@ -26,7 +27,7 @@ async def connect(given: Settings, *, plugins: Sequence[Plugin] = (), wait_secon
         RuntimeUnavailable: it does not answer; names the address and the setting.
         BadSettings: the payload key's file can't be used.
     """
-    converter = data_converter(payload_key(given.payload_key))
+    converter = data_converter(payload_key(given.payload_key), BlobFolder(given.blobs))
     until = time.monotonic() + wait_seconds
     while True:
         try:

@@ -6,18 +6,21 @@ from temporalio.client import WorkflowHistory
 from temporalio.worker import Replayer
 
 from chargehand.agents.catalog import AgentCatalog
+from chargehand.runs.blobs import Blobs
 from chargehand.runs.codec import data_converter
 from chargehand.runs.plugin import langgraph_plugin
 from chargehand.runs.registry import register
 
 
-async def replay(agents: AgentCatalog, run: str, history: str, *, key: bytes | None = None) -> str:
+async def replay(
+    agents: AgentCatalog, run: str, history: str, *, key: bytes | None = None, blobs: Blobs | None = None
+) -> str:
     """Empty when the history (JSON, as Temporal writes it) replays; else what differs, as a sentence.
 
-    `key` decrypts payloads. Sets the agents of this process.
+    `key` decrypts payloads, and `blobs` has the large ones. Sets the agents of this process.
     """
     register(agents)
-    replayer = Replayer(workflows=[], data_converter=data_converter(key), plugins=[langgraph_plugin()])
+    replayer = Replayer(workflows=[], data_converter=data_converter(key, blobs), plugins=[langgraph_plugin()])
     result = await replayer.replay_workflow(WorkflowHistory.from_json(run, history), raise_on_replay_failure=False)
     if result.replay_failure is None:
         return ""
