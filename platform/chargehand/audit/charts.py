@@ -42,17 +42,26 @@ class Facet:
 
 
 def histogram(
-    connection: Connection, tenant: str, node: Node | None, bucket: Bucket, by: str, zone: tzinfo
+    connection: Connection,
+    tenant: str,
+    node: Node | None,
+    bucket: Bucket,
+    by: str,
+    zone: tzinfo,
+    *,
+    personal: bool = False,
 ) -> tuple[Bar, ...]:
     """Counts by time in `zone`, oldest first; the ends of a time range are taken to the hour."""
     column = _checked(by) if by else ""
     counts: Counter[tuple[datetime, str]] = Counter()
-    for hour, value, count in _hours(connection, tenant, node, column):
+    for hour, value, count in _hours(connection, tenant, node, column, personal):
         counts[_start(hour, bucket, zone), value] += count
     return tuple(Bar(start, value, count) for (start, value), count in sorted(counts.items()))
 
 
-def facet(connection: Connection, tenant: str, node: Node | None, field: str, limit: int) -> Facet:
+def facet(
+    connection: Connection, tenant: str, node: Node | None, field: str, limit: int, *, personal: bool = False
+) -> Facet:
     """The most frequent values of a field among the records that match."""
     column = _checked(field)
     if rolls_up(node) and column in ROLLED:
@@ -67,7 +76,7 @@ def facet(connection: Connection, tenant: str, node: Node | None, field: str, li
         return Facet(field, tuple((row[0], int(row[1])) for row in rows if row[0]), complete=True)
     newest = (
         select(_R[column].label("value"))
-        .where(where(connection, tenant, node))
+        .where(where(connection, tenant, node, personal=personal))
         .order_by(_R.at.desc(), _R.seq.desc())
         .limit(SCAN_LIMIT)
         .subquery()
@@ -82,7 +91,9 @@ def facet(connection: Connection, tenant: str, node: Node | None, field: str, li
     return Facet(field, tuple((row[0], int(row[1])) for row in rows[:limit] if row[0]), complete)
 
 
-def _hours(connection: Connection, tenant: str, node: Node | None, column: str) -> list[tuple[int, str, int]]:
+def _hours(
+    connection: Connection, tenant: str, node: Node | None, column: str, personal: bool
+) -> list[tuple[int, str, int]]:
     if rolls_up(node) and (not column or column in ROLLED):
         value: ColumnElement[Any] = _U[column] if column else literal("")
         statement = select(_U.hour, value, func.sum(_U.n)).where(where_rolled(connection, tenant, node))
@@ -90,7 +101,8 @@ def _hours(connection: Connection, tenant: str, node: Node | None, column: str) 
     else:
         hour = cast(_R.at / HOUR if connection.dialect.name == "sqlite" else func.div(_R.at, HOUR), Integer)
         value = _R[column] if column else literal("")
-        statement = select(hour.label("hour"), value, func.count()).where(where(connection, tenant, node))
+        mine = where(connection, tenant, node, personal=personal)
+        statement = select(hour.label("hour"), value, func.count()).where(mine)
         keys = [hour, _R[column]] if column else [hour]
     return [(int(row[0]), str(row[1]), int(row[2])) for row in connection.execute(statement.group_by(*keys))]
 

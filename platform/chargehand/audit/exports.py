@@ -56,7 +56,7 @@ def records(
 ) -> Iterator[Exported]:
     """Every match that was appended before the first one is taken, in log order, read in chunks."""
     projection.project(db, tenant)
-    total, end = db.read_now(lambda connection: _extent(connection, tenant, node))
+    total, end = db.read_now(lambda connection: _extent(connection, tenant, node, personal))
     done, last = 0, -1
     while last < end:
         some = db.read_now(lambda connection, after=last: _chunk(connection, tenant, node, after, end, personal))
@@ -117,9 +117,9 @@ def write(
     return target.stat().st_size
 
 
-def _extent(connection: Connection, tenant: str, node: Node | None) -> tuple[int, int]:
+def _extent(connection: Connection, tenant: str, node: Node | None, personal: bool) -> tuple[int, int]:
     rows = table(RecordRow).c
-    counted = select(func.count(), func.max(rows.seq)).where(query.where(connection, tenant, node))
+    counted = select(func.count(), func.max(rows.seq)).where(query.where(connection, tenant, node, personal=personal))
     total, end = connection.execute(counted).one()
     return total, -1 if end is None else end
 
@@ -131,7 +131,7 @@ def _chunk(
     found = connection.execute(
         select(rows.seq, leaf.leaf)
         .join_from(table(RecordRow), table(LeafRow), and_(leaf.tenant == rows.tenant, leaf.seq == rows.seq))
-        .where(query.where(connection, tenant, node), rows.seq > after, rows.seq <= end)
+        .where(query.where(connection, tenant, node, personal=personal), rows.seq > after, rows.seq <= end)
         .order_by(rows.seq)
         .limit(CHUNK)
     ).all()

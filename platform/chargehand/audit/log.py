@@ -17,7 +17,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from chargehand import clock, telemetry
 from chargehand.audit import leaf as leaves
 from chargehand.audit.model import Record
-from chargehand.audit.personal import Personal, seal
+from chargehand.audit.personal import Personal, says_something, seal, seal_words
 from chargehand.audit.store import HeadRow, LogRow, table
 from chargehand.database import Database, Transaction
 from chargehand.errors import AuditUnavailable
@@ -34,10 +34,11 @@ _INSERT_UNNEST = (
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A record whose leaf is already encoded; made by `prepare` in the caller's thread."""
+    """A record whose leaf is already encoded, unless something in it must be sealed first; made by `prepare`."""
 
     tenant: str
     leaf: bytes
+    unsealed: Record | None = None
 
 
 def initialise(db: Database, *, name: str = DEFAULT_NAME) -> None:
@@ -59,7 +60,8 @@ def initialise(db: Database, *, name: str = DEFAULT_NAME) -> None:
 
 def prepare(record: Record) -> Entry:
     """Encode a record outside the writer's thread. Raises BadInput if JSON can't hold it or it is too big."""
-    return Entry(record.tenant, leaves.encode(leaves.fields(record)))
+    content = leaves.fields(record)
+    return Entry(record.tenant, leaves.encode(content), record if says_something(content) else None)
 
 
 def append(
@@ -69,7 +71,7 @@ def append(
 
     `personal` names fields that are encrypted under the key of the person they speak of, for example
     `Personal("customer:42", ("arguments.email",))`, or the same as a dict: erasing that key later takes the data away
-    and leaves every proof valid.
+    and leaves every proof valid. Words of people in `detail` are sealed without being named: see `free_text`.
 
     Raises:
         BadInput: the record can't be encoded, is too big, or a personal field is not in it.
@@ -77,13 +79,18 @@ def append(
     """
     if isinstance(record, Record) and not record.trace_id and (trace := telemetry.trace_id()):
         record = record.model_copy(update={"trace_id": trace})
-    if isinstance(record, Entry):
-        entry = record
-    elif personal is None:
-        entry = prepare(record)
-    else:
-        entry = Entry(record.tenant, leaves.encode(seal(tx, record.tenant, leaves.fields(record), personal)))
-    tx.defer(_flush, entry)
+    tx.defer(_flush, record if isinstance(record, Entry) and record.unsealed is None else _sealed(tx, record, personal))
+
+
+def _sealed(tx: Transaction, record: Record | Entry, personal: Any) -> Entry:
+    made = record.unsealed if isinstance(record, Entry) and record.unsealed else record
+    assert isinstance(made, Record)  # noqa: S101  # an Entry that needs no sealing does not come here
+    content = leaves.fields(made)
+    if personal:
+        content = seal(tx, made.tenant, content, personal, run=made.run)
+    if says_something(content):
+        content = seal_words(tx, made.tenant, content)
+    return Entry(made.tenant, leaves.encode(content))
 
 
 def _flush(connection: Connection, entries: list[Entry]) -> None:

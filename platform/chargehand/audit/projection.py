@@ -7,19 +7,24 @@ writes can be dropped and rebuilt from the leaves, and no proof depends on it.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable, Sequence
 from typing import Any, cast
 
 import orjson
 from sqlalchemy import Connection, select, update
 
 from chargehand import clock
+from chargehand.audit import search_key
+from chargehand.audit.personal import hidden
 from chargehand.audit.store import HeadRow, LeafRow, ProjectedRow, RecordRow, RollupRow, table
-from chargehand.audit.words import of_record
+from chargehand.audit.words import of_record, of_values
 from chargehand.database import Database, Transaction
 from chargehand.errors import DatabaseUnavailable
 
 CHUNK = 256
 """Leaves a transaction: small, because other writers wait behind it."""
+
+_SEALED = b'{"sealed":'
 
 COLUMNS = tuple(column.name for column in table(RecordRow).columns if column.name != "n")
 _ROLLED = ("agent", "tool", "effect", "decision", "outcome")
@@ -51,7 +56,8 @@ def project(db: Database, tenant: str, *, limit: int | None = None) -> int:
     start, target, chunk = db.read_now(lambda connection: _pending(connection, tenant))
     first = start
     while chunk and start < target and (limit is None or start - first < limit):
-        rows = [_row(tenant, start + n, leaf) for n, leaf in enumerate(chunk) if leaf is not None]
+        sealed = _sealed_words(db, tenant, chunk)
+        rows = [_row(tenant, start + n, leaf, sealed.get(n, "")) for n, leaf in enumerate(chunk) if leaf is not None]
         end = start + len(chunk)
         db.write_now(lambda tx, start=start, end=end, rows=rows: _write(tx, tenant, start, end, rows))
         start, _, chunk = db.read_now(lambda connection: _pending(connection, tenant))
@@ -115,7 +121,49 @@ def _pending(connection: Connection, tenant: str) -> tuple[int, int, list[bytes 
     return start, size, [row.leaf for row in found]
 
 
-def _row(tenant: str, seq: int, leaf: bytes) -> tuple[Any, ...]:
+def derive_words(connection: Connection, tenant: str, seqs: Sequence[int]) -> None:
+    """Index records afresh, after what they hold sealed was erased."""
+    records, leaf = table(RecordRow), table(LeafRow)
+    mine = (records.c.tenant == tenant) & records.c.seq.in_(seqs)
+    found = connection.execute(
+        select(records.c.n, records.c.words, leaf.c.leaf)
+        .join_from(records, leaf, (leaf.c.tenant == records.c.tenant) & (leaf.c.seq == records.c.seq))
+        .where(mine)
+    ).all()
+    hashed = search_key.blind(connection, tenant)
+    for n, old, content in found:
+        if content is None:
+            continue
+        read: dict[str, Any] = orjson.loads(content)
+        new = _all_words(read, hidden(connection, tenant, read), hashed) if hashed else of_record(read)
+        connection.execute(update(records).where(records.c.n == n).values(words=new))
+        if connection.dialect.name == "sqlite":
+            raw: Any = connection.connection.driver_connection
+            raw.execute("INSERT INTO audit_words(audit_words, rowid, words) VALUES ('delete', ?, ?)", (n, old))
+            raw.execute("INSERT INTO audit_words (rowid, words) VALUES (?, ?)", (n, new))
+
+
+def _sealed_words(db: Database, tenant: str, chunk: Sequence[bytes | None]) -> dict[int, str]:
+    """The hashed words of what is sealed in each leaf, by its place in the chunk."""
+    sealed = {n: orjson.loads(leaf) for n, leaf in enumerate(chunk) if leaf is not None and _SEALED in leaf}
+    if not sealed:
+        return {}
+    hashed = search_key.made(db, tenant)
+
+    def read(connection: Connection) -> dict[int, str]:
+        return {
+            n: " ".join(hashed(word) for word in of_values(hidden(connection, tenant, content)))
+            for n, content in sealed.items()
+        }
+
+    return db.read_now(read)
+
+
+def _all_words(content: dict[str, Any], sealed: Iterable[Any], hashed: search_key.Blind) -> str:
+    return " ".join([of_record(content), *(hashed(word) for word in of_values(sealed))])
+
+
+def _row(tenant: str, seq: int, leaf: bytes, sealed_words: str = "") -> tuple[Any, ...]:
     content: dict[str, Any] = orjson.loads(leaf)
     who: dict[str, Any] = content.get("who", {})
     values: dict[str, Any] = {name: content.get(name, "") for name in _PLAIN}
@@ -128,7 +176,7 @@ def _row(tenant: str, seq: int, leaf: bytes) -> tuple[Any, ...]:
         "agent": who.get("agent", ""),
         "agent_version": who.get("agent_version", ""),
         "signed_in_by": who.get("signed_in_by", ""),
-        "words": of_record(content),
+        "words": f"{of_record(content)} {sealed_words}".rstrip(),
     }
     return tuple(values[name] for name in COLUMNS)
 

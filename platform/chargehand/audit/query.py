@@ -33,6 +33,7 @@ from sqlalchemy import (
 )  # fmt: skip
 from sqlalchemy.dialects.postgresql import TSQUERY
 
+from chargehand.audit import search_key
 from chargehand.audit.fields import COLUMNS, PATHS
 from chargehand.audit.filter import And, Between, Compare, Node, Not, Or, Text, Time
 from chargehand.audit.store import LEFT_OUT, LeafRow, RecordRow, RollupRow, table
@@ -73,10 +74,10 @@ class Cursor:
         return Cursor(int(at), int(seq))
 
 
-def where(connection: Connection, tenant: str, node: Node | None) -> Clause:
-    """The condition on `audit_record` for a filter, the tenant's own records only."""
+def where(connection: Connection, tenant: str, node: Node | None, *, personal: bool = False) -> Clause:
+    """The condition on `audit_record` for a filter, its own records only; `personal` finds sealed words too."""
     mine = _R.tenant == tenant
-    return mine if node is None else and_(mine, _Sql(connection, tenant).of(node))
+    return mine if node is None else and_(mine, _Sql(connection, tenant, personal=personal).of(node))
 
 
 def rolls_up(node: Node | None) -> bool:
@@ -100,9 +101,17 @@ def where_rolled(connection: Connection, tenant: str, node: Node | None) -> Clau
     return mine if node is None else and_(mine, _Sql(connection, tenant, rolled_up=True).of(node))
 
 
-def page(connection: Connection, tenant: str, node: Node | None, limit: int, after: Cursor | None) -> list[Any]:
+def page(
+    connection: Connection,
+    tenant: str,
+    node: Node | None,
+    limit: int,
+    after: Cursor | None,
+    *,
+    personal: bool = False,
+) -> list[Any]:
     """Rows (at, seq, leaf) newest first."""
-    condition = where(connection, tenant, node)
+    condition = where(connection, tenant, node, personal=personal)
     if after is not None:
         condition = and_(condition, tuple_(_R.at, _R.seq) < tuple_(literal(after.at), literal(after.seq)))
     newest = (
@@ -118,9 +127,10 @@ def page(connection: Connection, tenant: str, node: Node | None, limit: int, aft
 
 
 class _Sql:
-    def __init__(self, connection: Connection, tenant: str, rolled_up: bool = False) -> None:
+    def __init__(self, connection: Connection, tenant: str, *, rolled_up: bool = False, personal: bool = False) -> None:
         self._connection = connection
         self._tenant = tenant
+        self._personal = personal
         self._rolled_up = rolled_up
         self._sqlite = connection.dialect.name == "sqlite"
 
@@ -233,42 +243,54 @@ class _Sql:
         found = list(words(given))
         if not found:
             return true()
-        clause = self._fts(found, star) if self._sqlite else self._tsvector(found, star)
+        either = [found]
+        if self._personal and not star and (hashed := search_key.blind(self._connection, self._tenant)):
+            either.append([hashed(word) for word in found])
+        clause = self._fts(either, star) if self._sqlite else self._tsvector(either, star)
         if phrase and len(found) > 1:
-            clause = and_(clause, (" " + _R.words + " ").like(f"% {_escaped(' '.join(found))} %", escape="\\"))
+            padded = " " + _R.words + " "
+            clause = and_(clause, or_(*(padded.like(f"% {_escaped(' '.join(ws))} %", escape="\\") for ws in either)))
         return clause
 
-    def _fts(self, found: list[str], star: bool) -> Clause:
-        match = " AND ".join(f'"{word}"' for word in found) + ("*" if star else "")
+    def _fts(self, either: list[list[str]], star: bool) -> Clause:
+        match = " OR ".join("(" + " AND ".join(f'"{word}"' for word in found) + ")" for found in either)
+        if star:
+            match = match.removesuffix(")") + "*)"
         hits = select(literal_column("rowid", Integer())).select_from(text("audit_words"))
         hits = hits.where(literal_column("audit_words", String()).bool_op("MATCH")(match))
-        return self._looked_up(hits, found, star)
+        return self._looked_up(hits, either, star)
 
-    def _tsvector(self, found: list[str], star: bool) -> Clause:
+    def _tsvector(self, either: list[list[str]], star: bool) -> Clause:
         words_of = table(RecordRow).alias("hit")
-        wanted = " & ".join("'" + word.replace("'", "''") + "'" for word in found) + (":*" if star else "")
+        wanted = " | ".join(
+            "(" + " & ".join("'" + word.replace("'", "''") + "'" for word in found) + (":*)" if star else ")")
+            for found in either
+        )
         vector = func.array_to_tsvector(func.string_to_array(words_of.c.words, literal_column("' '")))
         hits = select(words_of.c.n).where(vector.bool_op("@@")(cast(literal(wanted), TSQUERY)))
-        return self._looked_up(hits, found, star)
+        return self._looked_up(hits, either, star)
 
-    def _holding(self, text_: ColumnElement[str], found: list[str], star: bool) -> list[Clause]:
+    def _holding(self, text_: ColumnElement[str], either: list[list[str]], star: bool) -> Clause:
         """The text holds every word. `strpos`, not LIKE, on PostgreSQL: it takes LIKE to be rare, and sorts the log."""
         padded = " " + text_ + " "
-        parts = [f" {word}" if star and word is found[-1] else f" {word} " for word in found]
-        if self._sqlite:
-            return [func.instr(padded, part) > 0 for part in parts]
-        return [func.strpos(padded, part) > 0 for part in parts]
+        place = func.instr if self._sqlite else func.strpos
+        return or_(
+            *(
+                and_(*(place(padded, f" {word}" if star and word is found[-1] else f" {word} ") > 0 for word in found))
+                for found in either
+            )
+        )
 
-    def _looked_up(self, hits: Select[Any], found: list[str], star: bool) -> Clause:
+    def _looked_up(self, hits: Select[Any], either: list[list[str]], star: bool) -> Clause:
         """Rare words through the text index, common ones along the newest records: planners can't tell which is which.
 
         PostgreSQL's would walk the whole log in order of time for a rare word, and sort it whole for a common one.
         """
-        beside = and_(true(), *self._holding(_R.words, found, star))
+        beside = self._holding(_R.words, either, star)
         if not self._sqlite:  # its probe would collect every match before it counts the first: look at the newest first
             newest = select(_R.words).where(_R.tenant == self._tenant).order_by(_R.at.desc(), _R.seq.desc())
             seen = newest.limit(SAMPLE).subquery()
-            in_sample = select(func.count()).where(*self._holding(seen.c.words, found, star))
+            in_sample = select(func.count()).where(self._holding(seen.c.words, either, star))
             if self._connection.execute(in_sample).scalar_one() >= SAMPLE // 20:
                 return beside
         some = select(func.count()).select_from(hits.limit(COMMON).subquery())

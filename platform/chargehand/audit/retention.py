@@ -123,7 +123,7 @@ def _retire_some(tx: Transaction, tenant: str, before: datetime, who: Who) -> in
         select(sizes.size).where(sizes.tenant == tenant).order_by(sizes.size.desc()).limit(1)
     ).scalar_one_or_none()
     free = [
-        not_(query.where(connection, tenant, parse(hold.filter, at=clock.parse(hold.placed_at))))
+        not_(query.where(connection, tenant, parse(hold.filter, at=clock.parse(hold.placed_at)), personal=True))
         for hold in holds(connection, tenant)
     ]
     limit = projection.micros(clock.iso(before))

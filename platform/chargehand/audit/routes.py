@@ -101,11 +101,11 @@ async def facets(
     zone: Zone = "UTC",
 ) -> Facets:
     """How many match, by field and over time."""
-    tenant, place = who.principal.tenant, _zone(zone)
+    tenant, place, personal = who.principal.tenant, _zone(zone), able(request, who)("see_payloads")
     fields = tuple(field or ("tool", "decision", "outcome"))
     found, bars = await asyncio.gather(
-        _audit(request).facets(tenant, q, fields=fields, zone=place),
-        _audit(request).histogram(tenant, q, bucket=bucket, by=by, zone=place),
+        _audit(request).facets(tenant, q, fields=fields, zone=place, personal=personal),
+        _audit(request).histogram(tenant, q, bucket=bucket, by=by, zone=place, personal=personal),
     )
     return Facets(
         total=sum(bar.count for bar in bars),
@@ -140,7 +140,7 @@ async def record(record: str, request: Request, who: Reader) -> RecordDetail:
     found = await audit.record(tenant, record, personal=personal)
     related = []
     if key := found.record.call_key:
-        page = await audit.query(tenant, f'call:"{key}"', limit=MAX_RELATED)
+        page = await audit.query(tenant, f'call:"{key}"', limit=MAX_RELATED, personal=personal)
         related = [show.row(logged) for logged in reversed(page.items)]
     return RecordDetail(seq=found.seq, record=found.record, related=related)
 

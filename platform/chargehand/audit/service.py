@@ -92,8 +92,8 @@ class AuditService:
     ) -> Page:
         """The records that match `filter` (docs/action-log.md), newest first, at most `limit`.
 
-        `zone` is in which days begin; `personal` opens sealed fields, for readers who may see them. Everything that was
-        appended before the call is found.
+        `zone` is in which days begin; `personal` opens sealed fields and finds their words, for readers who may see
+        them. Everything that was appended before the call is found.
 
         Raises:
             BadInput: `filter`, `limit` or `after` can't be used; names column and way out.
@@ -131,10 +131,13 @@ class AuditService:
         bucket: charts.Bucket = "day",
         by: str = "",
         zone: tzinfo = UTC,
+        personal: bool = False,
     ) -> tuple[charts.Bar, ...]:
         """Counts over time, by a field if one is named. Raises BadInput."""
         node = parse(filter, zone=zone)
-        return await self._read(tenant, lambda c: charts.histogram(c, tenant, node, bucket, by, zone))
+        return await self._read(
+            tenant, lambda c: charts.histogram(c, tenant, node, bucket, by, zone, personal=personal)
+        )
 
     async def facets(
         self,
@@ -144,10 +147,13 @@ class AuditService:
         fields: Sequence[str] = ("tool", "decision", "outcome"),
         limit: int = 20,
         zone: tzinfo = UTC,
+        personal: bool = False,
     ) -> tuple[charts.Facet, ...]:
         """The most frequent values of each field among the records that match. Raises BadInput."""
         node = parse(filter, zone=zone)
-        return await self._read(tenant, lambda c: tuple(charts.facet(c, tenant, node, f, limit) for f in fields))
+        return await self._read(
+            tenant, lambda c: tuple(charts.facet(c, tenant, node, f, limit, personal=personal) for f in fields)
+        )
 
     async def completions(self, tenant: str) -> tuple[Completion, ...]:
         """What a query editor offers: every field, fixed values with their labels, and the tools and agents seen."""
@@ -315,7 +321,7 @@ class AuditService:
 def _page(
     connection: Connection, tenant: str, node: Node | None, limit: int, cursor: Cursor | None, personal: bool
 ) -> Page:
-    rows = query.page(connection, tenant, node, limit + 1, cursor)
+    rows = query.page(connection, tenant, node, limit + 1, cursor, personal=personal)
     last = rows[limit - 1] if len(rows) > limit else None
     return Page(
         tuple(_logged(connection, tenant, row.seq, row.leaf, personal) for row in rows[:limit]),

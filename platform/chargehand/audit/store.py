@@ -46,9 +46,16 @@ class LeafRow(SQLModel, table=True):
 
 
 class SubjectKeyRow(SQLModel, table=True):
-    """The key of one person's data in the log. Erasing empties `key` and `subject`; `ref` stays in the leaves."""
+    """The key of one person's data in one run (`run` empty: outside of runs), which says where that person appears.
+
+    Erasing empties `key` and `subject`; `ref` stays in the leaves.
+    """
 
     __tablename__: Any = "audit_subject_key"
+    __table_args__ = (
+        Index("ix_audit_subject_key_subject", "tenant", "subject", "run"),
+        Index("ix_audit_subject_key_run", "tenant", "run"),
+    )
 
     tenant: str = Field(primary_key=True)
     ref: str = Field(primary_key=True)
@@ -56,6 +63,18 @@ class SubjectKeyRow(SQLModel, table=True):
     key: bytes | None = Field(None, sa_column=Column(LargeBinary))
     created_at: str
     erased_at: str = ""
+    run: str = ""
+
+
+class ErasedRunRow(SQLModel, table=True):
+    """A run whose copies of personal data were emptied. `history_gone_at`: when Temporal had deleted its history."""
+
+    __tablename__: Any = "audit_erased_run"
+
+    tenant: str = Field(primary_key=True)
+    run: str = Field(primary_key=True)
+    erased_at: str
+    history_gone_at: str = Field("", index=True)
 
 
 class ProjectedRow(SQLModel, table=True):

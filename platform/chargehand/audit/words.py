@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any, cast
 
@@ -36,6 +36,11 @@ def words(text: str) -> Iterator[str]:
 def of_record(content: dict[str, Any]) -> str:
     """The words of a record's leaf, space-separated: values, and the labels that people know them by."""
     return " ".join(islice(_of(content), MAX_WORDS))
+
+
+def of_values(values: Iterable[Any]) -> Iterator[str]:
+    """The words of values that a leaf holds sealed, at most MAX_WORDS."""
+    return islice((word for value in values for word in _of_value(value)), MAX_WORDS)
 
 
 def _of(content: dict[str, Any]) -> Iterator[str]:
