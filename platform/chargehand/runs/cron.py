@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from itertools import islice
 from zoneinfo import ZoneInfo, available_timezones
 
 from cronsim import CronSim, CronSimError
@@ -30,6 +31,11 @@ class Cron:
     def after(self, at: datetime) -> datetime:
         """The first due time after `at`, in UTC."""
         return next(CronSim(self.expression, at.astimezone(self.zone))).astimezone(UTC)
+
+    def next(self, count: int, after: datetime) -> list[datetime]:
+        """The next due times after `after`, in UTC; fewer where there are no more."""
+        found = CronSim(self.expression, after.astimezone(self.zone))
+        return [due.astimezone(UTC) for due in islice(found, count)]
 
     def last(self, *, first: datetime, until: datetime) -> datetime:
         """The last due time up to `until`, where `first` is one. Both inclusive; in UTC."""

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
+from typing import Annotated
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 
+from chargehand import clock
 from chargehand.errors import NotFound
 from chargehand.identity.model import SignedIn
 from chargehand.identity.routes import Caller, able
 from chargehand.identity.service import Identity
+from chargehand.runs import cron as crons
 from chargehand.runs.model import Schedule
-from chargehand.runs.schedule_views import NewSchedule, ScheduleView
+from chargehand.runs.schedule_views import DueTimes, NewSchedule, ScheduleView
 from chargehand.runs.schedules import Schedules
 
 router = APIRouter(tags=["runs"])
@@ -63,6 +66,25 @@ async def list_schedules(request: Request, who: Caller) -> list[ScheduleView]:
     """Schedules, newest first: mine, or everybody's with `read_runs`."""
     mine = "" if able(request, who)("read_runs") else who.principal.id
     return await _show(request, who, *await _schedules(request).list(who, principal=mine))
+
+
+@router.get("/schedules/due", operation_id="previewSchedule")
+async def due_times(
+    who: Caller,
+    cron: Annotated[str, Query(max_length=100, description="Five fields", examples=["0 8 * * MON-FRI"])],
+    time_zone: Annotated[str, Query(max_length=64)] = "UTC",
+    count: Annotated[int, Query(ge=1, le=20)] = 5,
+) -> DueTimes:
+    """The next times of a cron expression, before a schedule is made of it."""
+    del who
+    now = clock.now()
+    found = crons.read(cron, time_zone, now)
+    return DueTimes(
+        cron=found.expression,
+        time_zone=time_zone,
+        words=crons.words(found.expression),
+        next=found.next(count, now),
+    )
 
 
 @router.post("/schedules/{schedule}/pause", operation_id="pauseSchedule")

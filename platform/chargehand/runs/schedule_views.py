@@ -22,6 +22,15 @@ class NewSchedule(Request):
     key: str = Field("", max_length=100, description="The same key makes the same schedule")
 
 
+class DueTimes(BaseModel):
+    """What a cron expression means."""
+
+    cron: str
+    time_zone: str
+    words: str = Field(description="When, in English; in the time zone", examples=["At 08:00 on Monday through Friday"])
+    next: list[datetime] = Field(description="The next times that it is due")
+
+
 class ScheduleView(BaseModel):
     id: str
     agent: str

@@ -93,3 +93,10 @@ def test_whatever_is_typed_is_read_or_refused(fields: list[str]) -> None:
     except BadInput:
         return
     assert found.after(NOW) > NOW
+
+
+def test_the_next_times_follow_the_zone_through_a_change_of_clocks() -> None:
+    before = datetime(2026, 10, 23, 12, tzinfo=UTC)
+    found = read("0 8 * * *", "Europe/Berlin", before).next(3, before)
+    assert [each.hour for each in found] == [6, 7, 7]  # summer time ends on the 25th
+    assert len(read("0 8 29 2 *", "UTC", before).next(2, before)) == 2
