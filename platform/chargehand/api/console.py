@@ -7,7 +7,6 @@ build it, and the API works all the same.
 from __future__ import annotations
 
 import mimetypes
-import secrets
 from pathlib import Path
 
 from fastapi import APIRouter, Request
@@ -17,7 +16,11 @@ from chargehand.errors import NotFound
 
 PACKAGED = Path(__file__).parent.parent / "console"
 CHECKOUT = Path(__file__).parents[3] / "web" / "dist"
-NONCE = "__CSP_NONCE__"
+PAGE_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+"""The page's own files and nothing else: no inline script, no inline style, no plug-in, no frame."""
 FOR_EVER = "public, max-age=31536000, immutable"
 ENCODINGS = (("br", ".br"), ("gzip", ".gz"))
 MISSING = (
@@ -33,15 +36,6 @@ def folder() -> Path | None:
     return next((place for place in (CHECKOUT, PACKAGED) if (place / "index.html").is_file()), None)
 
 
-def page_policy(nonce: str) -> str:
-    """Only our own scripts, no inline script; styles that the page adds while running carry the nonce."""
-    return (
-        "default-src 'none'; script-src 'self'; "
-        f"style-src 'self' 'nonce-{nonce}'; img-src 'self' data:; font-src 'self'; connect-src 'self'; "
-        "manifest-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    )
-
-
 @router.api_route("/{path:path}", methods=["GET", "HEAD"])
 async def console(path: str, request: Request) -> Response:
     """A file of the console, or the page. Raises NotFound for a missing asset and for unknown API paths."""
@@ -55,9 +49,8 @@ async def console(path: str, request: Request) -> Response:
         return _file(file, request, immutable=path.startswith("assets/"))
     if path.startswith("assets/"):
         raise NotFound(f"There is no {path}: the console was updated.", way_out="Load the page again.")
-    nonce = secrets.token_urlsafe(16)
-    html = (root / "index.html").read_text("utf-8").replace(NONCE, nonce)
-    return HTMLResponse(html, headers={"content-security-policy": page_policy(nonce), "cache-control": "no-cache"})
+    html = (root / "index.html").read_text("utf-8")
+    return HTMLResponse(html, headers={"content-security-policy": PAGE_POLICY, "cache-control": "no-cache"})
 
 
 def _file(file: Path, request: Request, *, immutable: bool) -> Response:
