@@ -72,10 +72,25 @@ def _ask(page: Page) -> None:
     page.locator("select").nth(2).select_option(index=1)
 
 
+def _plan(page: Page) -> None:
+    page.locator("label:has(input[value=later])").click()
+    page.locator("label:has(input[value=again])").click()
+    page.locator("fieldset li time").first.wait_for()
+
+
+def _delete_plan(page: Page) -> None:
+    page.locator("td button").first.click()
+    page.get_by_role("menuitem").last.click()
+    page.locator("dialog h2").wait_for()
+
+
 DATA = [
     View("start", "/start", ready="h2 a"),
     View("start-form", "/start/complaint-resolution", ready="form"),
     View("start-form-problems", "/start/complaint-resolution", act=_submit, ready="form"),
+    View("start-planned", "/start/complaint-resolution", act=_plan, ready="form"),
+    View("schedules", "/schedules", ready="td"),
+    View("schedules-delete", "/schedules", act=_delete_plan, ready="td"),
     View("runs", "/runs", ready="td"),
     View("run-waiting", "/runs/run_01KB0000000000000000000001", ready="[role=group] button[aria-pressed]"),
     View("run-trace", "/runs/run_01KB0000000000000000000001", act=_trace, ready="[role=group] button[aria-pressed]"),
@@ -109,7 +124,19 @@ DATA = [
     View("frozen", "/runs", state="frozen", ready="[role=region]"),
     View("not-found", "/nowhere"),
 ]  # fmt: skip
-PLAIN = ("/start", "/runs", "/approvals", "/log", "/policies", "/alerts", "/agents", "/connectors", "/usage", "/people")
+PLAIN = (
+    "/start",
+    "/runs",
+    "/schedules",
+    "/approvals",
+    "/log",
+    "/policies",
+    "/alerts",
+    "/agents",
+    "/connectors",
+    "/usage",
+    "/people",
+)
 STATES = [
     View("signed-out", "/", state="signed-out", ready="form"),
     *[View(f"{path[1:]}-{state}", path, state=state) for path in PLAIN for state in ("empty", "error", "forbidden")],

@@ -19,6 +19,7 @@ from chargehand.identity.abilities import ABILITIES
 from chargehand.models import views as usage
 from chargehand.policy import views as policy
 from chargehand.risk import views as risk
+from chargehand.runs import schedule_views as plans
 from chargehand.runs import views as runs
 
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -159,10 +160,33 @@ def run_summary(n: int, state: str, key: str, who: str = "person:amy", **times: 
     )  # fmt: skip
 
 
+def schedule(n: int, state: Any, **other: Any) -> plans.ScheduleView:
+    values: dict[str, Any] = {
+        "id": f"sch_{n}", "agent": AGENT, "input": {"complaint": "Goods damaged in transit", "order": f"SO-10{40 + n}"}, "at": None, "cron": "",
+        "time_zone": "Europe/Berlin", "words": "Once", "principal": "person:amy", "principal_name": "Amy Chen", "state": state,
+        "next_at": ahead(hours=3 * n) if state == "active" else None, "last_due": None, "last_run": "", "last_problem": "",
+        "created_at": ago(days=n), "i_may_change": True,
+    }  # fmt: skip
+    return plans.ScheduleView(**values | other)
+
+
+def due() -> plans.DueTimes:
+    times = [ahead(days=1 + n).replace(hour=8, minute=0, second=0) for n in range(5)]
+    return plans.DueTimes(
+        cron="0 8 * * MON-FRI", time_zone="UTC", words="At 08:00 on Monday through Friday", next=times
+    )
+
+
 RUNS = [
     run_summary(1, "waiting", "SO-1042"), run_summary(2, "running", "SO-1055"), run_summary(3, "succeeded", "SO-1031"),
     run_summary(4, "succeeded", "SO-1029"), run_summary(5, "failed", "SO-0999"), run_summary(6, "succeeded", "SO-1017", "person:li"),
     run_summary(7, "stopped", "SO-1012"), run_summary(8, "succeeded", "SO-1009"),
+]  # fmt: skip
+SCHEDULES = [
+    schedule(1, "active", cron="0 8 * * MON-FRI", words="At 08:00 on Monday through Friday", last_due=ago(hours=26), last_run=RUNS[2].id),
+    schedule(2, "active", at=ahead(hours=3)),
+    schedule(3, "paused", cron="30 17 * * 5", words="At 17:30 on Friday", last_due=ago(days=5), last_problem="Policy does not let Amy Chen start this agent."),
+    schedule(4, "ended", at=ago(days=2), last_due=ago(days=2), last_run=RUNS[3].id),
 ]  # fmt: skip
 STORY = [
     ("node", "find_order", "find order", "succeeded", 0, 900, {}),
@@ -466,7 +490,7 @@ REVISION = policy.RevisionView(
     in_force=True,
 )
 PEOPLE = [
-    identity.Person(principal=principal, name=name, kind="person", roles=[role], abilities=[], active=principal != "person:fay", last_sign_in_at=ago(hours=n + 1))
+    identity.Person(principal=principal, name=name, kind="person", roles=[role], abilities=[], active=principal != "person:fay", attributes={}, last_sign_in_at=ago(hours=n + 1))
     for n, (principal, name, role) in enumerate([("person:amy", "Amy Chen", "customer-service"), ("person:li", "Li Wei", "customer-service-lead"), ("person:fay", "Fay Novak", "finance"), ("person:ada", "Ada Okafor", "auditor")])
 ]  # fmt: skip
 ALERTS = [
@@ -539,6 +563,8 @@ def _answer(path: str, query: dict[str, str], *, empty: bool) -> Any:
             closed = [approval_summary(ASKED[2], "approved"), approval_summary(ASKED[3], "rejected")]
             rows = closed if query.get("state") == "closed" else [approval_summary(row) for row in ASKED]
             return approval(rest) if rest else approvals.ApprovalPage(items=some(rows), next=None, waiting_for_me=4)
+        case "schedules":
+            return due() if rest == "due" else some(SCHEDULES)
         case "mandates":
             return some([PROPOSAL] if rest else [MANDATE])
         case "log":

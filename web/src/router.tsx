@@ -37,6 +37,8 @@ const runs = createRoute({
 });
 const run = createRoute({ getParentRoute: parent, path: '/runs/$run', component: lazyRouteComponent(() => import('./features/runs/RunPage'), 'RunPage') });
 
+const schedules = createRoute({ getParentRoute: parent, path: '/schedules', component: lazyRouteComponent(() => import('./features/schedules/SchedulesPage'), 'SchedulesPage') });
+
 const approvals = createRoute({
   getParentRoute: parent,
   path: '/approvals',
@@ -70,7 +72,7 @@ const settings = createRoute({ getParentRoute: parent, path: '/settings', compon
 
 export const router = createRouter({
   routeTree: root.addChildren([
-    index, start, startForm, runs, run, approvals, log, policies, draft, alerts, agents, agent, connectors, connector, usage, people, settings,
+    index, start, startForm, runs, run, schedules, approvals, log, policies, draft, alerts, agents, agent, connectors, connector, usage, people, settings,
   ]),
   defaultPreload: 'intent',
   scrollRestoration: false,

@@ -1,6 +1,6 @@
 /** The places of the console and the ability each needs; one list for the side bar and the palette. */
 import {
-  Bell, Bot, ChartColumn, History, Inbox, Play, Plug, ScrollText, Settings, ShieldCheck, Users, type LucideIcon,
+  Bell, Bot, CalendarClock, ChartColumn, History, Inbox, Play, Plug, ScrollText, Settings, ShieldCheck, Users, type LucideIcon,
 } from 'lucide-react';
 import type { Schemas } from '../api/client';
 import type { Ability } from '../api/me';
@@ -13,6 +13,7 @@ export const NAVIGATION: { id: string; places: Place[] }[] = [
     places: [
       { to: '/start', id: 'start', icon: Play },
       { to: '/runs', id: 'runs', icon: History, count: 'tasks_waiting_for_me' },
+      { to: '/schedules', id: 'schedules', icon: CalendarClock },
       { to: '/approvals', id: 'approvals', icon: Inbox, count: 'approvals_waiting_for_me' },
     ],
   },

@@ -4,7 +4,7 @@ import { Problem } from '../../api/problem';
 import { Inline } from '../Feedback';
 import { Fields } from './Fields';
 import css from './JsonForm.module.css';
-import { defaultsOf, prune, type Schema } from './schema';
+import { defaultsOf, prune, resolve, type Schema } from './schema';
 import { validate, type Errors } from './validate';
 
 type Value = Record<string, unknown>;
@@ -13,15 +13,17 @@ type JsonFormProps = {
   schema: Schema;
   onSubmit: (value: Value) => unknown;
   children: ReactNode;
+  before?: ReactNode;
   initial?: Value;
   onChange?: (value: Value) => void;
 };
 
 /** A form drawn from a JSON Schema. What the server refuses is shown at the field it names; what was typed stays. */
-export function JsonForm({ schema, onSubmit, children, initial, onChange }: JsonFormProps) {
+export function JsonForm({ schema, onSubmit, children, before, initial, onChange }: JsonFormProps) {
   const { t } = useTranslation();
   const prefix = useId();
   const form = useRef<HTMLFormElement>(null);
+  const root = resolve(schema, schema);
   const [value, setValue] = useState<Value>(() => ({ ...(defaultsOf(schema, schema) as Value | undefined), ...initial }));
   const [errors, setErrors] = useState<Errors>({});
   const [problem, setProblem] = useState<unknown>(null);
@@ -45,7 +47,7 @@ export function JsonForm({ schema, onSubmit, children, initial, onChange }: Json
       await onSubmit((prune(value) as Value | undefined) ?? {});
     } catch (error) {
       const fields = error instanceof Problem ? fromServer(error) : {};
-      if (Object.keys(fields).length > 0) show(fields);
+      if (Object.keys(fields).some((path) => root.properties?.[path.split('/')[0]!])) show(fields);
       else setProblem(error);
     }
   };
@@ -57,6 +59,7 @@ export function JsonForm({ schema, onSubmit, children, initial, onChange }: Json
   const count = Object.keys(errors).length;
   return (
     <form ref={form} className={css.form} noValidate onSubmit={(event) => void submit(event)}>
+      {before}
       <Fields schema={schema} root={schema} path="" value={value} errors={errors} onChange={change} prefix={prefix} />
       <p role="status" className={count > 0 ? css.summary : 'hidden'}>{count > 0 ? t('form.problems', { count }) : ''}</p>
       <Inline error={problem} />
