@@ -19,6 +19,7 @@ from langchain_core.tools import BaseTool
 from langchain_core.utils.function_calling import convert_to_json_schema, convert_to_openai_tool
 from pydantic import BaseModel
 
+from chargehand.agents import watching
 from chargehand.agents.leaves import leaf
 from chargehand.agents.runtime import Runtime, current
 from chargehand.agents.where import Where
@@ -114,6 +115,7 @@ class DurableChatModel(BaseChatModel):
             return await runtime.call_model(request, step=place.path, position=position)
 
         answer = await leaf("model", request, send)
+        watching.tell("model", current(), {"request": request, "answer": answer})
         message = cast("AIMessage", messages_from_dict([answer["message"]])[0])
         # The id comes from the run, so that reducers see the same message under replay.
         message.id = message.id or f"ai-{current().uuid()}"

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import aclosing
+from copy import copy
 from typing import Any, cast
 
 from langgraph.types import Command, Interrupt
 from pydantic_core import to_jsonable_python
 
+from chargehand.agents import watching
 from chargehand.agents.checkpointer import RunCheckpointer
 from chargehand.agents.determinism import install
 from chargehand.agents.model import AgentSpec
@@ -53,9 +55,13 @@ async def execute(spec: AgentSpec, value: Mapping[str, Any], runtime: Runtime, a
 async def _stream(spec: AgentSpec, given: Any, config: Any, runtime: Runtime) -> tuple[Any, list[Interrupt]]:
     output: Any = None
     interrupts: dict[str, Interrupt] = {}
-    graph = spec.compiled
+    graph, modes = spec.compiled, _MODES
+    if watching.watched():
+        # LangGraph would make the root's state class of every checkpoint's fields, also of a subgraph's.
+        graph, modes = copy(graph), [*_MODES, "checkpoints"]
+        graph._state_mapper = None
     streamed = graph.astream(
-        given, config, stream_mode=_MODES, output_keys=graph.output_channels, subgraphs=True, version="v2"
+        given, config, stream_mode=modes, output_keys=graph.output_channels, subgraphs=True, version="v2"
     )
     async with aclosing(streamed):  # also when the run is cut short: a generator is closed on its own loop
         async for part in streamed:
@@ -66,6 +72,9 @@ async def _stream(spec: AgentSpec, given: Any, config: Any, runtime: Runtime) ->
                     interrupts |= {one.id: one for one in part.get("interrupts") or ()}
             elif kind == "tasks":
                 _tell_node(runtime, namespace, cast("Mapping[str, Any]", data))
+            elif kind == "checkpoints":
+                seen = {"path": path("|".join(namespace)), "state": data["values"], "next": list(data["next"])}
+                watching.tell("state", runtime, seen)
             else:
                 runtime.record("custom", {"data": to_json(data)}, step=path("|".join(namespace)))
     if not interrupts:

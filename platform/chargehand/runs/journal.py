@@ -13,6 +13,7 @@ from typing import Any
 
 from temporalio import workflow
 
+from chargehand.agents import watching
 from chargehand.clock import iso
 from chargehand.runs.model import WaitKind
 from chargehand.runs.payloads import Event, Telling
@@ -30,7 +31,10 @@ class Journal:
     def add(self, kind: str, data: Mapping[str, Any], *, step: str = "") -> None:
         self.seq += 1
         at = iso(workflow.now())
-        self._untold.append(Event(seq=self.seq, at=at, kind=kind, step=step, data=dict(data)))
+        event = Event(seq=self.seq, at=at, kind=kind, step=step, data=dict(data))
+        self._untold.append(event)
+        if watching.watched():
+            watching.tell("event", workflow.info().workflow_id, event.model_dump())
 
     @property
     def waits(self) -> bool:

@@ -116,6 +116,9 @@ class FakeConnectors:
             self._done[given.key] = result
         return result
 
+    def complain(self) -> None:
+        """Raises AssertionError when the systems were asked for something that the test does not provide."""
+
     def did(self, tool: str) -> list[dict[str, Any]]:
         """Arguments of every effect of a tool, in order."""
         return [one.arguments for one in self.effects if one.tool == tool]

@@ -12,8 +12,9 @@ from langchain_core.messages import AIMessage, message_to_dict
 from chargehand.errors import BadInput
 from chargehand.models.model import ModelAnswer, ModelRequest, Usage
 
-Line = str | dict[str, Any] | AIMessage | Callable[[ModelRequest], Any]
-"""A text; a dict, given as JSON (structured output); a message as it is (tool calls); a function of the request."""
+Line = str | dict[str, Any] | AIMessage | ModelAnswer | Callable[[ModelRequest], Any]
+"""A text; a dict, given as JSON (structured output); a message as it is (tool calls); a whole answer, with what it
+used; a function of the request."""
 
 
 @dataclass
@@ -35,9 +36,7 @@ class ScriptedModel:
             line = self.lines[len(self.requests)]
             self.requests.append(request)
             said = line(request) if callable(line) else line
-            message = said if isinstance(said, AIMessage) else AIMessage(_text(said))
-            usage = Usage("scripted", tokens_in=10, tokens_out=10)
-            self._said[request.key] = ModelAnswer(message_to_dict(message), usage)
+            self._said[request.key] = said if isinstance(said, ModelAnswer) else _answer(said)
         return self._said[request.key]
 
 
@@ -50,6 +49,11 @@ def calls(*tools: tuple[str, dict[str, Any]], text: str = "") -> AIMessage:
             for index, (name, arguments) in enumerate(tools)
         ],
     )
+
+
+def _answer(said: Any) -> ModelAnswer:
+    message = said if isinstance(said, AIMessage) else AIMessage(_text(said))
+    return ModelAnswer(message_to_dict(message), Usage("scripted", tokens_in=10, tokens_out=10))
 
 
 def _text(said: Any) -> str:

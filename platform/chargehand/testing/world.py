@@ -8,29 +8,35 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
+from chargehand.agents import watching
 from chargehand.agents.catalog import AgentCatalog
 from chargehand.agents.model import AgentSpec
 from chargehand.approvals.model import ApprovalRequest
 from chargehand.approvals.service import ApprovalService
 from chargehand.audit import log
+from chargehand.audit.model import Record
+from chargehand.audit.service import AuditService
 from chargehand.database import Database
 from chargehand.gateway.desk import Desk
 from chargehand.gateway.gateway import Gateway
 from chargehand.identity.model import Principal, SignedIn
 from chargehand.runs.activities import GatewayActivities, Models
 from chargehand.runs.model import ENDED, PersonTask, RunDetail, RunEvent
+from chargehand.runs.moments import Camera
 from chargehand.runs.outbox import Outbox
 from chargehand.runs.service import RunService, connected
 from chargehand.testing.clock import MovingClock
 from chargehand.testing.fakes import FakeConnectors
 from chargehand.testing.models import Line, ScriptedModel
 from chargehand.testing.policies import Policy, allow_everything
+from chargehand.testing.run import GovernedRun
 from chargehand.worker.local import LocalTemporal, both_workers, local_temporal
 
 TENANT = "demo"
@@ -48,37 +54,6 @@ class NoModel:
 
 
 @dataclass
-class GovernedRun:
-    """How a run went. `requests` are the approvals that it asked for, `connectors` what reached the fake systems."""
-
-    detail: RunDetail
-    events: tuple[RunEvent, ...]
-    connectors: FakeConnectors
-    requests: tuple[ApprovalRequest, ...] = ()
-
-    @property
-    def state(self) -> str:
-        return self.detail.state
-
-    @property
-    def result(self) -> Any:
-        return self.detail.result
-
-    def kinds(self) -> list[str]:
-        return [event.kind for event in self.events]
-
-    def nodes(self) -> list[str]:
-        """Paths of the nodes that ran, in the order in which they started."""
-        return [event.step for event in self.events if event.kind == "node.started"]
-
-    def outcomes(self, tool: str) -> list[str]:
-        """How every call of a tool ended, in order."""
-        return [
-            event.data["state"] for event in self.events if event.kind == "call.settled" and event.data["tool"] == tool
-        ]
-
-
-@dataclass
 class World:
     """See `world`."""
 
@@ -92,6 +67,7 @@ class World:
     runs: RunService
     clock: MovingClock
     activities: GatewayActivities
+    camera: Camera
     chores: list[asyncio.Task[None]] = field(default_factory=list[asyncio.Task[None]])
 
     def person(self, name: str) -> SignedIn:
@@ -150,14 +126,37 @@ class World:
         """The run as it is now."""
         who = self.person("amy")
         states = ("pending", "approved", "rejected", "expired", "withdrawn")
-        asked = await self.approvals.inbox(who, states=states, run=run)
+        asked = [item.request for item in await self.approvals.inbox(who, states=states, run=run)]
         detail = await self.runs.get(who, run)
-        return GovernedRun(detail, await self.events(run), self.connectors, tuple(item.request for item in asked))
+        return GovernedRun(
+            detail,
+            await self.events(run),
+            self.connectors,
+            tuple(sorted(asked, key=lambda one: (one.created_at, one.id))),
+            await self.log(run),
+            self.camera.film(run),
+        )
+
+    async def log(self, run: str) -> tuple[Record, ...]:
+        """The run's records in the action log, oldest first."""
+        service, found = AuditService(self.db), list[Record]()
+        after: str | None = None
+        while True:
+            page = await service.query(TENANT, f"run:{run}", limit=500, after=after, personal=True)
+            found += [one.record for one in page.items]
+            if (after := page.next) is None:
+                return tuple(reversed(found))
+
+    async def leave_nothing(self) -> None:
+        """End what is still open: a Temporal that others use must not give our runs to their workers."""
+        for run in self.camera.open_runs():
+            await self.temporal.end(run)
 
     async def until(self, condition: Callable[[], Awaitable[Any]], what: str) -> Any:
         """What the condition gives, once that is something."""
         until = time.monotonic() + PATIENCE_SECONDS
         while (found := await condition()) is None:
+            self.connectors.complain()
             for chore in self.chores:
                 if chore.done():
                     chore.result()
@@ -190,42 +189,47 @@ async def world(
         )
     moving = MovingClock()
     database = Database(f"sqlite:///{folder / 'world.db'}")
-    with moving.in_force():
-        try:
-            database.create_schema()
-            log.initialise(database)
-            if temporal is not None:
-                async with _world(database, temporal, catalog, connectors, policy, model, moving) as made:
-                    yield made
-            else:
-                async with (
-                    local_temporal() as own,
-                    _world(database, own, catalog, connectors, policy, model, moving) as made,
-                ):
-                    yield made
-        finally:
-            database.close()
+    async with AsyncExitStack() as stack:
+        stack.callback(database.close)
+        stack.enter_context(moving.in_force())
+        database.create_schema()
+        log.initialise(database)
+        server = temporal or await stack.enter_async_context(local_temporal())
+        moving.ahead = max(moving.ahead, await server.now() - moving.now())  # a server that others used has skipped on
+        made = _world(database, server, catalog, connectors, policy, model, moving)
+        yield await stack.enter_async_context(made)
 
 
 async def governed(
     agent: AgentSpec,
     value: Mapping[str, Any],
     *,
-    folder: Path,
-    tools: Mapping[str, Any] | None = None,
+    folder: Path | None = None,
+    tools: Mapping[str, Any] | FakeConnectors | None = None,
     policy: Policy | None = None,
-    model: Sequence[Line] | None = None,
+    model: Sequence[Line] | Models | None = None,
     by: str = "amy",
     others: Iterable[AgentSpec] = (),
     meanwhile: Callable[[World, RunDetail], Awaitable[None]] | None = None,
+    temporal: LocalTemporal | None = None,
 ) -> GovernedRun:
-    """Run an agent to its end. `meanwhile` plays the people: it may approve, answer, and let time pass."""
-    async with world(folder, [agent, *others], tools=tools, policy=policy, model=model) as here:
+    """Run an agent to its end. `meanwhile` plays the people: it may approve, answer, and let time pass.
+
+    Without a `folder` the database is a temporary one; without a `temporal` a server is started for this run alone.
+    """
+    async with AsyncExitStack() as stack:
+        folder = folder or Path(stack.enter_context(TemporaryDirectory()))
+        made = world(folder, [agent, *others], tools=tools, policy=policy, model=model, temporal=temporal)
+        here = await stack.enter_async_context(made)
+        began = time.monotonic()
         run = await here.start(agent.name, value, by=by)
         if meanwhile is not None:
             await meanwhile(here, run)
         await here.end(run.id)
-        return await here.governed(run.id)
+        seconds = time.monotonic() - began
+        done = await here.governed(run.id)
+        done.seconds = seconds
+        return done
 
 
 @asynccontextmanager
@@ -243,16 +247,21 @@ async def _world(
     gateway = Gateway(database, Desk(deciding, _Pins(connectors), connectors, "test"))
     runs = RunService(database, connected(temporal.client), catalog, deciding, approvals)
     activities = GatewayActivities(database, gateway, _models(model), approvals, runs.start_child)
-    here = World(database, temporal, catalog, deciding, connectors, gateway, approvals, runs, moving, activities)
-    async with both_workers(temporal, catalog, activities):
-        here.chores.append(asyncio.create_task(Outbox(database, runs, approvals).run()))
-        try:
-            yield here
-        finally:
-            for chore in here.chores:
-                chore.cancel()
-            await asyncio.gather(*here.chores, return_exceptions=True)
-            await gateway.drain()
+    camera = Camera()
+    here = World(
+        database, temporal, catalog, deciding, connectors, gateway, approvals, runs, moving, activities, camera
+    )
+    with watching.watch(camera):
+        async with both_workers(temporal, catalog, activities):
+            here.chores.append(asyncio.create_task(Outbox(database, runs, approvals).run()))
+            try:
+                yield here
+            finally:
+                for chore in here.chores:
+                    chore.cancel()
+                await asyncio.gather(*here.chores, return_exceptions=True)
+                await here.leave_nothing()
+                await gateway.drain()
 
 
 class _Pins:
