@@ -190,17 +190,30 @@ class Ambiguous(ChargehandError):
 
 
 class CallNotDone(ChargehandError):
-    """A tool call ended without a result. `call_key` finds it in the action log."""
+    """A tool call ended without a result. `call_key` finds it in the action log.
+
+    `instead`: other arguments that the person who said no suggests. A call with them is a new one, decided afresh.
+    """
 
     code = "call-not-done"
     status = 409
     title = "The call was not done"
 
-    def __init__(self, detail: str, *, tool: str = "", call_key: str = "", kind: str = "", way_out: str = "") -> None:
+    def __init__(
+        self,
+        detail: str,
+        *,
+        tool: str = "",
+        call_key: str = "",
+        kind: str = "",
+        way_out: str = "",
+        instead: dict[str, Any] | None = None,
+    ) -> None:
         super().__init__(detail, way_out=way_out)
         self.tool = tool
         self.call_key = call_key
         self.kind = kind
+        self.instead = instead
 
 
 class CallDenied(CallNotDone):

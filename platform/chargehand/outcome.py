@@ -21,6 +21,8 @@ class Failure(BaseModel):
     kind: FailureKind
     detail: str
     way_out: str = ""
+    instead: dict[str, Any] | None = None
+    """Other arguments that the person who said no suggests; using them is a new call, decided afresh."""
 
 
 class Outcome(BaseModel):

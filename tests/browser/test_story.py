@@ -37,6 +37,8 @@ def test_a_complaint_is_started_approved_found_and_proven(
     assert len(credit_notes(stack, order)) == 1
     with Visit(browser, stack, "ada", look) as ada:
         finds_and_proves(ada, run)
+        names = {cookie["name"] for cookie in ada.page.context.cookies()}
+        assert names == {"__Host-chargehand"}, "a browser that takes it gets the host-bound cookie"
 
 
 def finds_and_proves(ada: Visit, run: str) -> None:

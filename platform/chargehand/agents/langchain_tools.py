@@ -57,8 +57,11 @@ def _answer(outcome: Outcome) -> str:
     if outcome.succeeded:
         return orjson.dumps(outcome.value).decode()
     failure = outcome.failure
+    suggested = ""
+    if failure and failure.instead is not None:
+        suggested = f" They suggest these arguments instead: {orjson.dumps(failure.instead).decode()}"
     raise ToolException(
-        f"{outcome.state}: {failure.detail if failure else outcome.tool} Nothing was done."
+        f"{outcome.state}: {failure.detail if failure else outcome.tool} Nothing was done.{suggested}"
         if outcome.state != "in_doubt"
         else f"in doubt: {failure.detail if failure else outcome.tool} Do not repeat it."
     )

@@ -170,4 +170,5 @@ def not_done(outcome: Outcome) -> CallNotDone:
         call_key=outcome.call_key,
         kind=failure.kind if failure else "unknown",
         way_out=failure.way_out if failure else "",
+        instead=failure.instead if failure else None,
     )

@@ -21,6 +21,7 @@ from chargehand.audit.export_jobs import Exports
 from chargehand.audit.keeper import keep
 from chargehand.audit.log import initialise
 from chargehand.audit.service import AuditService
+from chargehand.connectors.definitions import PinnedDefinitions
 from chargehand.connectors.pins import PinBook
 from chargehand.connectors.pool import ConnectorPool
 from chargehand.connectors.quarantine import DurableQuarantine
@@ -80,6 +81,7 @@ async def open_house(
         gateway = open_gateway(db, policy, pins, pool, owner_of=_owners(catalog))
         stack.push_async_callback(gateway.drain)
         state.gateway, state.calls = gateway, CallService(db, gateway)
+        state.definitions = PinnedDefinitions(pins)
         state.connectors = ConnectorService(pool, pins, quarantine, given.policies)
 
         state.agents, state.outlook = catalog, Outlook(_policy_of(policy))

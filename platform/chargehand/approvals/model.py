@@ -25,7 +25,7 @@ class Verdict:
     on_behalf_of: str = ""
     """Whose authority it used, when that person is away or handed the request over."""
     instead: dict[str, Any] | None = None
-    """With a no: other arguments that the person suggests. They authorise nothing: a call with them is decided afresh."""
+    """With a no: other arguments that the person suggests. They authorise nothing: a call with them is a new one."""
 
     @property
     def authority(self) -> str:

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query, Request
 
 from chargehand import clock
 from chargehand.approvals import show
-from chargehand.approvals.model import Absence
+from chargehand.approvals.model import Absence, Definitions
 from chargehand.approvals.service import ApprovalService, InboxItem
 from chargehand.approvals.standing import MandateService, Terms
 from chargehand.approvals.views import (
@@ -57,7 +57,12 @@ async def _show(request: Request, who: SignedIn, approval: str) -> Approval:
     if not _visible(item, who, everything=able(request, who)("read_runs")):
         raise NotFound(f"There is no approval request {approval!r}.")
     names = await _names(request, who, show.people_in(item.request))
-    return show.approval(item, service.roles, names)
+    schema = _definitions(request).input_schema(item.request.tool) if item.eligibility.may else None
+    return show.approval(item, service.roles, names, schema)
+
+
+def _definitions(request: Request) -> Definitions:
+    return request.app.state.definitions
 
 
 def _visible(item: InboxItem, who: SignedIn, *, everything: bool) -> bool:
@@ -128,7 +133,13 @@ async def get_approval(approval: str, request: Request, who: Caller) -> Approval
 
 @router.post("/approvals/{approval}/verdict", operation_id="giveVerdict")
 async def give_verdict(approval: str, body: NewVerdict, request: Request, who: Approver) -> Approval:
-    """Approve or deny what has this digest. It can't be undone; a stale digest or a second verdict gets 409."""
+    """Approve or deny what has this digest. It can't be undone; a stale digest or a second verdict gets 409.
+
+    A denial may suggest other arguments (`instead`): the agent hears them, and a call with them is decided afresh.
+    """
+    if body.instead is not None:
+        asked = await _show(request, who, approval)
+        _definitions(request).check(asked.tool, body.instead, field="instead")
     await _approvals(request).give_verdict(
         approval,
         who,
@@ -136,6 +147,7 @@ async def give_verdict(approval: str, body: NewVerdict, request: Request, who: A
         digest=body.digest,
         comment=body.comment,
         seconds_taken=body.seconds_taken,
+        instead=body.instead,
     )
     return await _show(request, who, approval)
 

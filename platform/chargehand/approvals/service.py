@@ -56,10 +56,15 @@ class ApprovalService:
         digest: str,
         comment: str = "",
         seconds_taken: float | None = None,
+        instead: dict[str, Any] | None = None,
     ) -> ApprovalRequest:
         """Answer once. A denial closes the request; an approval closes it when every quorum is met.
 
+        `instead`, with a denial, are other arguments that the agent may use: as a new call, with a digest of its own,
+        decided afresh.
+
         Raises:
+            BadInput: `instead` comes with an approval, or is what was asked for.
             NotFound: no such request in the tenant of `who`.
             Conflict: it is closed or expired, or `digest` is not what will run.
             Forbidden: `who` may not answer this one; says why.
@@ -67,8 +72,14 @@ class ApprovalService:
         at = clock.now()
 
         def unit(tx: Transaction) -> ApprovalRequest | ChargehandError:
-            return self._verdict(tx, approval, who, approve, digest, comment, seconds_taken, at)
+            return self._verdict(tx, approval, who, approve, digest, comment, seconds_taken, at, instead)
 
+        if instead is not None and approve:
+            raise BadInput(
+                "What is approved runs exactly as shown; other arguments go with a denial.",
+                field="instead",
+                way_out="Deny this one and suggest them, or approve without them.",
+            )
         return _raised(await self.db.write(unit))
 
     async def give_verdicts(
@@ -286,6 +297,7 @@ class ApprovalService:
         comment: str,
         seconds_taken: float | None,
         at: datetime,
+        instead: dict[str, Any] | None = None,
     ) -> ApprovalRequest | ChargehandError:
         """Returns, instead of raising, what must not undo the expiry that this transaction may have recorded."""
         request = self._pending(tx, approval, who.principal.tenant, at)
@@ -298,6 +310,8 @@ class ApprovalService:
         may = self._eligibility(tx, request, who.principal.id, at)
         if not may.may:
             return Forbidden(may.why_not)
+        if instead == request.arguments:
+            return BadInput("This is what was asked for.", field="instead", way_out="Approve it, or change something.")
         verdict = Verdict(
             id=ids.new_id("ver"),
             approval=approval,
@@ -309,11 +323,14 @@ class ApprovalService:
             at=at,
             seconds_taken=seconds_taken,
             on_behalf_of="" if may.authority == who.principal.id else may.authority,
+            instead=instead,
         )
         store.add_verdict(tx.connection, request.tenant, verdict)
         detail: dict[str, Any] = {"verdict": verdict.id, "comment": comment, "seconds_taken": seconds_taken}
         if verdict.on_behalf_of:
             detail["on_behalf_of"] = verdict.on_behalf_of
+        if instead is not None:
+            detail["instead"] = instead
         decision = "approve" if approve else "deny"
         record(tx, request, "verdict", at, who=_who(who), decision=decision, detail=detail)
         request = replace(request, verdicts=(*request.verdicts, verdict))

@@ -48,7 +48,7 @@ def summary(item: InboxItem, roles: Roles, names: Names) -> ApprovalSummary:
     return ApprovalSummary(**_summary(item, roles, names))
 
 
-def approval(item: InboxItem, roles: Roles, names: Names) -> Approval:
+def approval(item: InboxItem, roles: Roles, names: Names, input_schema: dict[str, Any] | None = None) -> Approval:
     request = item.request
     detail = request.detail
     return Approval(
@@ -75,12 +75,14 @@ def approval(item: InboxItem, roles: Roles, names: Names) -> Approval:
                 signed_in_by=verdict.signed_in_by,
                 seconds_taken=verdict.seconds_taken,
                 on_behalf_of=verdict.on_behalf_of,
+                instead=list(arguments(verdict.instead or {})),
             )
             for verdict in request.verdicts
         ],
         remind_at=request.remind_at,
         escalate_at=request.escalate_at,
         delegated_to=sorted({to for _, to in request.handed_over}),
+        input_schema=input_schema or {},
     )
 
 

@@ -63,6 +63,7 @@ class GivenVerdict(BaseModel):
     signed_in_by: str
     seconds_taken: float | None
     on_behalf_of: str = Field("", description="Who delegated to this person")
+    instead: list[Argument] = Field(default_factory=list[Argument], description="Arguments suggested with a denial")
 
 
 class Earlier(BaseModel):
@@ -119,6 +120,10 @@ class Approval(ApprovalSummary):
     remind_at: datetime | None = None
     escalate_at: datetime | None = None
     delegated_to: list[str] = Field(default_factory=list)
+    input_schema: dict[str, Any] = Field(
+        default_factory=dict,
+        description="JSON Schema of the tool's arguments, to suggest others by; empty: not pinned",
+    )
 
 
 class NewVerdict(Request):
@@ -126,6 +131,9 @@ class NewVerdict(Request):
     digest: str = Field(min_length=64, max_length=64, description="What you saw; a stale one is refused with 409")
     comment: str = Field("", max_length=2000)
     seconds_taken: float | None = Field(None, ge=0)
+    instead: dict[str, Any] | None = Field(
+        None, description="With a denial: the arguments you suggest, all of them; a call with them is decided afresh"
+    )
 
 
 class VerdictOn(Request):

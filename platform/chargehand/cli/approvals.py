@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+import json
+from typing import Annotated, Any, Literal
 
 import typer
 
 from chargehand.approvals.views import Approval, ApprovalPage
 from chargehand.cli.client import Api
 from chargehand.cli.failure import NOT_DONE, CommandFailed
+from chargehand.cli.run import pairs_of
 from chargehand.cli.show import Json, clean, err, facts, json_out, left, out, state, table, when
 
 app = typer.Typer(no_args_is_help=True, help="See what waits for a decision; approve or deny it.")
@@ -95,6 +97,8 @@ def _print(found: Approval) -> None:
     for verdict in found.verdicts:
         word = "[green]approved[/]" if verdict.approve else "[red]denied[/]"
         out.print(f"{when(verdict.at)}  {clean(verdict.name)} {word} {clean(verdict.comment)}")
+        for other in verdict.instead:
+            out.print(f"    [dim]suggests[/] {clean(other.label)}: {clean(other.text)}")
     if not found.i_may_answer and found.why_not:
         out.print(f"[dim]{clean(found.why_not)}[/]")
 
@@ -109,24 +113,40 @@ def approve(
 
 @app.command("deny")
 def deny(
-    approval: ApprovalId, comment: Comment = "", digest: Digest = "", yes: Yes = False, as_json: Json = False
+    approval: ApprovalId,
+    comment: Comment = "",
+    instead: Annotated[
+        list[str] | None, typer.Option("--instead", help="name=value: suggest another argument to the agent; repeat.")
+    ] = None,
+    digest: Digest = "",
+    yes: Yes = False,
+    as_json: Json = False,
 ) -> None:
-    """Deny it: the call will not run, and the agent is told why."""
-    _answer(approval, "deny", comment, digest, yes=yes, as_json=as_json)
+    """Deny it: the call will not run, and the agent is told why. What you suggest instead is decided afresh."""
+    _answer(approval, "deny", comment, digest, yes=yes, as_json=as_json, instead=pairs_of(instead or [], "--instead"))
 
 
 def _answer(
-    approval: str, verb: Literal["approve", "deny"], comment: str, digest: str, *, yes: bool, as_json: bool
+    approval: str,
+    verb: Literal["approve", "deny"],
+    comment: str,
+    digest: str,
+    *,
+    yes: bool,
+    as_json: bool,
+    instead: dict[str, Any] | None = None,
 ) -> None:
     with Api() as api:
+        found = api.get(Approval, f"/approvals/{approval}")
         if not digest:
-            found = api.get(Approval, f"/approvals/{approval}")
             digest = found.digest
             if not yes:
                 _print(found)
                 if not typer.confirm(f"\n{verb.capitalize()}: {found.sentence}?", err=True):
                     raise CommandFailed("Nothing was decided.", code=NOT_DONE)
-        body = {"approve": verb == "approve", "digest": digest, "comment": comment}
+        body: dict[str, Any] = {"approve": verb == "approve", "digest": digest, "comment": comment}
+        if instead:
+            body["instead"] = json.loads(found.exact)["arguments"] | instead
         found = api.post(Approval, f"/approvals/{approval}/verdict", body)
     if as_json:
         json_out(found)

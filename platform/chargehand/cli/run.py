@@ -71,11 +71,17 @@ def read_input(file: str, pairs: list[str]) -> dict[str, Any]:
                 code=USAGE,
                 way_out="`chargehand agents show AGENT` shows the fields.",
             )
+    return value | pairs_of(pairs, "--set")
+
+
+def pairs_of(pairs: list[str], option: str) -> dict[str, Any]:
+    """`name=value` texts as values. Raises CommandFailed (2) that names the option and the text."""
+    value: dict[str, Any] = {}
     for pair in pairs:
         name, equals, text = pair.partition("=")
         if not equals or not name:
             raise CommandFailed(
-                f"--set {pair!r} is not name=value.", code=USAGE, way_out="e.g. --set order_number=SO-1042"
+                f"{option} {pair!r} is not name=value.", code=USAGE, way_out=f"e.g. {option} amount=500.00"
             )
         value[name] = plain(text)
     return value

@@ -75,7 +75,8 @@ def _answered(tx: Transaction, case: Case, known: StoredCall) -> Case | Stop:
     if request.state == "expired":
         detail = "Nobody approved in time."
         return refuse(tx, case, "expired", Failure(kind="people", detail=detail))
-    return refuse(tx, case, "rejected", Failure(kind="people", detail=_refusal(request)))
+    instead = next((verdict.instead for verdict in request.verdicts if verdict.instead is not None), None)
+    return refuse(tx, case, "rejected", Failure(kind="people", detail=_refusal(request), instead=instead))
 
 
 def _refusal(request: ApprovalRequest) -> str:

@@ -71,13 +71,13 @@ def finish(
         "outcome": outcome,
         "result": result,
         "result_digest": digest,
-        "failure": failure.model_dump_json() if failure else "",
+        "failure": failure.model_dump_json(exclude_none=True) if failure else "",
         "settled_at": clock.iso(at),
         "lease_until": "",
     }
     if store.change(tx.connection, known.tenant, known.key, values, states=states):
         budgets.settle(tx, known, spent=outcome == "succeeded")
-        facts = {"failure": failure.model_dump()} if failure else {}
+        facts = {"failure": failure.model_dump(exclude_none=True)} if failure else {}
         log.of_stored(
             tx, known, "outcome", who=who, outcome=outcome, result_digest=digest, detail={**facts, **(detail or {})}
         )
@@ -91,9 +91,11 @@ def finish(
 def doubt(tx: Transaction, known: StoredCall, why: str) -> Stop:
     """It may or may not have happened; a person finds out. The budget stays reserved."""
     failure = Failure(kind="unknown", detail=why, way_out="A person looks in the system and reconciles the call.")
-    values = {"state": "in_doubt", "failure": failure.model_dump_json(), "lease_until": ""}
+    values = {"state": "in_doubt", "failure": failure.model_dump_json(exclude_none=True), "lease_until": ""}
     if store.change(tx.connection, known.tenant, known.key, values, states=("dispatched",)):
-        log.of_stored(tx, known, "outcome", outcome="in_doubt", detail={"failure": failure.model_dump()})
+        log.of_stored(
+            tx, known, "outcome", outcome="in_doubt", detail={"failure": failure.model_dump(exclude_none=True)}
+        )
     return recorded(tx, known)
 
 

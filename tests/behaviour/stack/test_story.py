@@ -72,6 +72,28 @@ def test_a_small_refund_runs_unattended(stack: Stack) -> None:
     assert note["total_amount"]["decimal"] == "-420.00"
 
 
+def test_a_lead_suggests_less_and_what_runs_is_decided_afresh(stack: Stack) -> None:
+    with stack.as_person("amy") as amy:
+        run = start(amy, "SO-1047")
+    asked = waiting(stack, "amy", run, "approval")
+    wrong = answer(stack, "li", asked["id"], approve=False, instead={"amount": "a lot"})
+    assert (wrong.status_code, wrong.json()["errors"][0]["field"]) == (422, "instead.amount")
+    assert answer(stack, "li", asked["id"], instead={"amount": "10.00"}).status_code == 422, (
+        "an approval changes nothing"
+    )
+    denied = answer(stack, "li", asked["id"], approve=False, comment="Half of it.", instead={"amount": "600.00"})
+    assert denied.json()["state"] == "rejected"
+    again = waiting(stack, "amy", run, "approval")
+    assert again["id"] != asked["id"]
+    assert "Refund 600.00" in again["sentence"]
+    assert answer(stack, "amy", again["id"]).status_code == 403
+    assert answer(stack, "li", again["id"]).status_code == 200
+    done = ended(stack, "amy", run)
+    assert done["result"]["result"] == "refunded"
+    (note,) = credit_notes(stack, "SO-1047")
+    assert note["total_amount"]["decimal"] == "-600.00"
+
+
 def test_a_rejected_refund_is_compensated_in_the_erp(stack: Stack) -> None:
     with stack.as_person("amy") as amy:
         run = start(amy, "SO-1052")

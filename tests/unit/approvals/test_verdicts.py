@@ -38,6 +38,31 @@ async def test_two_roles_need_two_people(world: World) -> None:
         await answer(world, request, MAX)
 
 
+async def test_a_denial_may_suggest_other_arguments_which_authorise_nothing(world: World) -> None:
+    request = await asked(world)
+    less = {**request.arguments, "amount": "500.00"}
+    closed = await answer(world, request, LI, approve=False, comment="Half of it.", instead=less)
+    assert (closed.state, closed.verdicts[0].instead) == ("rejected", less)
+    outcome = await world.call()
+    assert isinstance(outcome, Outcome)
+    assert outcome.state == "rejected"
+    assert outcome.failure is not None
+    assert outcome.failure.instead == less
+    assert (await world.approvals.get(request.id, signed_in(LI))).request.verdicts[0].instead == less
+    again = await world.gateway.call(tool_call(step=2, arguments=less))
+    assert isinstance(again, ApprovalNeeded), "what was suggested is a new call and is decided afresh"
+    assert world.system.effects == []
+
+
+async def test_what_is_approved_can_not_be_changed_by_the_verdict(world: World) -> None:
+    request = await asked(world)
+    with pytest.raises(BadInput, match="exactly as shown"):
+        await answer(world, request, LI, instead={**request.arguments, "amount": "1.00"})
+    with pytest.raises(BadInput, match="what was asked for"):
+        await answer(world, request, LI, approve=False, instead=dict(request.arguments))
+    assert (await world.approvals.get(request.id, signed_in(LI))).request.state == "pending"
+
+
 async def test_one_person_with_both_roles_is_not_enough(world: World) -> None:
     world.policy.roles[LI] = frozenset({"lead", "finance"})
     request = await asked(world, "lead-and-finance")

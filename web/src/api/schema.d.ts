@@ -276,6 +276,8 @@ export interface paths {
         /**
          * Give Verdict
          * @description Approve or deny what has this digest. It can't be undone; a stale digest or a second verdict gets 409.
+         *
+         *     A denial may suggest other arguments (`instead`): the agent hears them, and a call with them is decided afresh.
          */
         post: operations["giveVerdict"];
         delete?: never;
@@ -930,6 +932,26 @@ export interface paths {
         patch: operations["changePerson"];
         trace?: never;
     };
+    "/api/people/{principal}/attributes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Set Attributes
+         * @description Say what the policy's conditions may read of a person or service; the next decision sees it.
+         */
+        patch: operations["setAttributes"];
+        trace?: never;
+    };
     "/api/policy": {
         parameters: {
             query?: never;
@@ -1053,7 +1075,7 @@ export interface paths {
         put?: never;
         /**
          * Backtest Draft
-         * @description Re-decide recorded calls under the draft and list every decision that flips.
+         * @description Re-decide recorded calls under the draft, with today's attributes, and list every decision that flips.
          */
         post: operations["backtestDraft"];
         delete?: never;
@@ -1569,7 +1591,11 @@ export interface paths {
         delete: operations["deleteSchedule"];
         options?: never;
         head?: never;
-        patch?: never;
+        /**
+         * Change Schedule
+         * @description Change what my schedule starts, or when. What is left out stays; null lifts a limit.
+         */
+        patch: operations["changeSchedule"];
         trace?: never;
     };
     "/api/schedules/{schedule}/pause": {
@@ -2107,6 +2133,13 @@ export interface components {
             /** Id */
             id: string;
             /**
+             * Input Schema
+             * @description JSON Schema of the tool's arguments, to suggest others by; empty: not pinned
+             */
+            input_schema?: {
+                [key: string]: unknown;
+            };
+            /**
              * Message Id
              * @default
              */
@@ -2479,6 +2512,61 @@ export interface components {
             before: string;
             /** Field */
             field: string;
+        };
+        /**
+         * ChangeSchedule
+         * @description What is left out stays.
+         */
+        ChangeSchedule: {
+            /**
+             * At
+             * @description Once, instead of a cron expression
+             */
+            at?: string | null;
+            /**
+             * Cron
+             * @description Again and again, instead of one time
+             * @default
+             */
+            cron: string;
+            /**
+             * Ends At
+             * @description null: it has no end
+             */
+            ends_at?: string | null;
+            /** Input */
+            input?: {
+                [key: string]: unknown;
+            };
+            /**
+             * Max Runs
+             * @description null: it has no limit
+             */
+            max_runs?: number | null;
+            /**
+             * Overlap
+             * @default start
+             * @enum {string}
+             */
+            overlap: "start" | "skip";
+            /**
+             * Time Zone
+             * @default UTC
+             */
+            time_zone: string;
+        };
+        /** ChangedAttributes */
+        ChangedAttributes: {
+            /**
+             * Attributes
+             * @description By name; null takes one away, what is not named stays
+             * @example {
+             *       "department": "finance"
+             *     }
+             */
+            attributes: {
+                [key: string]: string | null;
+            };
         };
         /** ChangedDraft */
         ChangedDraft: {
@@ -2994,6 +3082,10 @@ export interface components {
         Failure: {
             /** Detail */
             detail: string;
+            /** Instead */
+            instead?: {
+                [key: string]: unknown;
+            } | null;
             /**
              * Kind
              * @enum {string}
@@ -3115,6 +3207,11 @@ export interface components {
             at: string;
             /** Comment */
             comment: string;
+            /**
+             * Instead
+             * @description Arguments suggested with a denial
+             */
+            instead?: components["schemas"]["Argument"][];
             /** Name */
             name: string;
             /**
@@ -3425,7 +3522,7 @@ export interface components {
          */
         Me: {
             /** Abilities */
-            abilities: ("read_runs" | "see_payloads" | "steer_runs" | "give_verdict" | "give_mandate" | "read_log" | "export_log" | "erase_subject" | "read_policy" | "draft_policy" | "activate_policy" | "read_connectors" | "review_pins" | "try_tools" | "freeze" | "reconcile" | "handle_alerts" | "read_people" | "manage_people" | "read_usage")[];
+            abilities: ("read_runs" | "see_payloads" | "steer_runs" | "give_verdict" | "give_mandate" | "read_log" | "export_log" | "erase_subject" | "read_policy" | "draft_policy" | "activate_policy" | "read_connectors" | "review_pins" | "try_tools" | "freeze" | "reconcile" | "handle_alerts" | "read_people" | "manage_people" | "set_attributes" | "read_usage")[];
             /** Expires At */
             expires_at?: string | null;
             /**
@@ -3630,6 +3727,11 @@ export interface components {
              */
             cron: string;
             /**
+             * Ends At
+             * @description With `cron`: nothing is due after this
+             */
+            ends_at?: string | null;
+            /**
              * Input
              * @description Checked against the agent's input schema, now and at each start
              */
@@ -3642,6 +3744,18 @@ export interface components {
              * @default
              */
             key: string;
+            /**
+             * Max Runs
+             * @description With `cron`: how many it starts at most
+             */
+            max_runs?: number | null;
+            /**
+             * Overlap
+             * @description `skip`: nothing is started while a run of it still goes on
+             * @default start
+             * @enum {string}
+             */
+            overlap: "start" | "skip";
             /**
              * Time Zone
              * @description Of the cron expression
@@ -3656,7 +3770,7 @@ export interface components {
              * Abilities
              * @description Narrow it to these; absent: all that its owner may do
              */
-            abilities?: ("read_runs" | "see_payloads" | "steer_runs" | "give_verdict" | "give_mandate" | "read_log" | "export_log" | "erase_subject" | "read_policy" | "draft_policy" | "activate_policy" | "read_connectors" | "review_pins" | "try_tools" | "freeze" | "reconcile" | "handle_alerts" | "read_people" | "manage_people" | "read_usage")[] | null;
+            abilities?: ("read_runs" | "see_payloads" | "steer_runs" | "give_verdict" | "give_mandate" | "read_log" | "export_log" | "erase_subject" | "read_policy" | "draft_policy" | "activate_policy" | "read_connectors" | "review_pins" | "try_tools" | "freeze" | "reconcile" | "handle_alerts" | "read_people" | "manage_people" | "set_attributes" | "read_usage")[] | null;
             /**
              * Days
              * @description Days until it expires
@@ -3688,6 +3802,13 @@ export interface components {
              * @description What you saw; a stale one is refused with 409
              */
             digest: string;
+            /**
+             * Instead
+             * @description With a denial: the arguments you suggest, all of them; a call with them is decided afresh
+             */
+            instead?: {
+                [key: string]: unknown;
+            } | null;
             /** Seconds Taken */
             seconds_taken?: number | null;
         };
@@ -3745,9 +3866,16 @@ export interface components {
         /** Person */
         Person: {
             /** Abilities */
-            abilities: ("read_runs" | "see_payloads" | "steer_runs" | "give_verdict" | "give_mandate" | "read_log" | "export_log" | "erase_subject" | "read_policy" | "draft_policy" | "activate_policy" | "read_connectors" | "review_pins" | "try_tools" | "freeze" | "reconcile" | "handle_alerts" | "read_people" | "manage_people" | "read_usage")[];
+            abilities: ("read_runs" | "see_payloads" | "steer_runs" | "give_verdict" | "give_mandate" | "read_log" | "export_log" | "erase_subject" | "read_policy" | "draft_policy" | "activate_policy" | "read_connectors" | "review_pins" | "try_tools" | "freeze" | "reconcile" | "handle_alerts" | "read_people" | "manage_people" | "set_attributes" | "read_usage")[];
             /** Active */
             active: boolean;
+            /**
+             * Attributes
+             * @description What conditions of the policy may read as `person.<name>`
+             */
+            attributes: {
+                [key: string]: string;
+            };
             /**
              * Kind
              * @enum {string}
@@ -3814,6 +3942,15 @@ export interface components {
         PolicyOverview: {
             /** Approval Rules */
             approval_rules: components["schemas"]["ApprovalRuleView"][];
+            /**
+             * Attributes
+             * @description What conditions may read of people, by name, in words
+             */
+            attributes: {
+                [key: string]: {
+                    [key: string]: string;
+                };
+            };
             /**
              * Files
              * @description The files in force, by name
@@ -4539,8 +4676,21 @@ export interface components {
             created_at: string;
             /** Cron */
             cron: string;
-            /** I May Change */
+            /**
+             * Ends At
+             * @description Nothing is due after this
+             */
+            ends_at: string | null;
+            /**
+             * I May Change
+             * @description Pause, resume, delete
+             */
             i_may_change: boolean;
+            /**
+             * I May Edit
+             * @description Change what it starts and when
+             */
+            i_may_edit: boolean;
             /** Id */
             id: string;
             /**
@@ -4563,10 +4713,21 @@ export interface components {
              */
             last_run: string;
             /**
+             * Max Runs
+             * @description How many it starts at most
+             */
+            max_runs: number | null;
+            /**
              * Next At
              * @description When it starts next; null while paused
              */
             next_at: string | null;
+            /**
+             * Overlap
+             * @description What a due time does while a run of it still goes on
+             * @enum {string}
+             */
+            overlap: "start" | "skip";
             /**
              * Principal
              * @description Who made it, and on whose behalf it starts
@@ -4574,6 +4735,11 @@ export interface components {
             principal: string;
             /** Principal Name */
             principal_name: string;
+            /**
+             * Runs
+             * @description How many it has started
+             */
+            runs: number;
             /**
              * State
              * @description `ended`: its one time is over
@@ -10086,6 +10252,104 @@ export interface operations {
             };
         };
     };
+    setAttributes: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                principal: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChangedAttributes"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Person"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Signed in, and not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nothing by that name in this tenant */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It changed after you looked, or was already decided */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description That input can't be used; each problem names its field */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many attempts; `Retry-After` says when to try again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A request left and no clear answer came */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something we need does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     getPolicy: {
         parameters: {
             query?: never;
@@ -13447,6 +13711,104 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Signed in, and not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nothing by that name in this tenant */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It changed after you looked, or was already decided */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description That input can't be used; each problem names its field */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many attempts; `Retry-After` says when to try again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A request left and no clear answer came */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something we need does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    changeSchedule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                schedule: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChangeSchedule"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScheduleView"];
+                };
             };
             /** @description Not signed in */
             401: {

@@ -23,6 +23,7 @@ Update = dict[str, Any]
 SERVICE = "role:customer-service"
 FINANCE = "finance@example.com"
 MOST_TIMES_ASKED = 2
+MOST_SUGGESTIONS = 3
 CARRIER_PATIENCE = "30s"
 
 
@@ -106,20 +107,34 @@ async def create_return(state: State) -> Update:
 
 
 async def create_credit_note(state: State) -> Update:
-    """The money. Policy may ask one person, two, or nobody; this waits, for days if need be."""
-    order = _order(state)
-    posted = await attempt(
+    """The money. Policy may ask one person, two, or nobody; this waits, for days if need be.
+
+    Who says no may suggest another amount: that is a new call, and policy decides on it afresh.
+    """
+    order, refund = _order(state), _known(state.refund)
+    posted = await _post(state, order, refund)
+    for _ in range(MOST_SUGGESTIONS):
+        suggested = posted.failure.instead if posted.failure else None
+        if not suggested:
+            break
+        refund = Decimal(suggested["amount"])
+        note(f"Suggested instead: {refund} {order.currency}.")
+        posted = await _post(state, order, refund)
+    if not posted.succeeded:
+        return {"why_not": _why(posted)}
+    return {"refund": refund, "credit_note": erp.create_credit_note.decode(posted.value).number}
+
+
+async def _post(state: State, order: Order, refund: Decimal) -> Outcome:
+    return await attempt(
         erp.create_credit_note,
         order=order.number,
         return_number=state.return_number,
         customer=order.customer.name,
-        amount=_known(state.refund),
+        amount=refund,
         currency=order.currency,
         reason=state.assessment.reason,
     )
-    if not posted.succeeded:
-        return {"why_not": _why(posted)}
-    return {"credit_note": erp.create_credit_note.decode(posted.value).number}
 
 
 async def cancel_return(state: State) -> Update:

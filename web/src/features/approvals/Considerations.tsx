@@ -9,6 +9,12 @@ import css from './Detail.module.css';
 
 const LEVELS = { high: [TriangleAlert, 'var(--deny)', 0], medium: [CircleAlert, 'var(--ask)', 1], ok: [CircleCheck, 'var(--allow)', 2] } as const;
 
+type Arguments = Approval['arguments'];
+
+/** What a suggestion changes, in words. */
+const changed = (instead: Arguments, asked: Arguments) =>
+  instead.filter((each) => asked.find((other) => other.path === each.path)?.text !== each.text).map((each) => `${each.label}: ${each.text}`).join(', ');
+
 /** Fourth: what to look at, worst first. Fifth: why policy asks. Then who else, and what was decided before. */
 export function Considerations({ approval }: { approval: Approval }) {
   const { t } = useTranslation();
@@ -46,7 +52,8 @@ export function Considerations({ approval }: { approval: Approval }) {
           ))}
           {approval.verdicts.map((verdict) => (
             <li key={verdict.person} className={css.verdict}>
-              <span className="grow"><b className="med">{verdict.name}</b> {t(verdict.approve ? 'approvals.hasApproved' : 'approvals.hasDenied')}{verdict.on_behalf_of && ` ${t('approvals.onBehalf', { who: humanize(verdict.on_behalf_of.replace(/^\w+:/, '')) })}`}{verdict.comment && <q className={css.comment}>{verdict.comment}</q>}</span>
+              <span className="grow"><b className="med">{verdict.name}</b> {t(verdict.approve ? 'approvals.hasApproved' : 'approvals.hasDenied')}{verdict.on_behalf_of && ` ${t('approvals.onBehalf', { who: humanize(verdict.on_behalf_of.replace(/^\w+:/, '')) })}`}{verdict.comment && <q className={css.comment}>{verdict.comment}</q>}
+                {(verdict.instead ?? []).length > 0 && <span className={css.comment}>{t('approvals.suggests', { what: changed(verdict.instead!, approval.arguments) })}</span>}</span>
               <span className="xs muted"><Time at={verdict.at} as="relative" /></span>
             </li>
           ))}

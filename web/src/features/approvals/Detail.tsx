@@ -12,6 +12,7 @@ import css from './Detail.module.css';
 import { Footer } from './Footer';
 import { Head } from './Head';
 import { Considerations } from './Considerations';
+import { SuggestDialog } from './SuggestDialog';
 import { nextStep, type Shown } from './verdict';
 
 type DetailProps = { id: string; onDone: () => void; inDialog?: boolean };
@@ -26,6 +27,7 @@ export function Detail({ id, onDone, inDialog }: DetailProps) {
   const [comment, setComment] = useState('');
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<unknown>(null);
+  const [suggesting, setSuggesting] = useState(false);
   const shown = useRef<Shown | null>(null);
   const digest = approval?.digest;
   const [changed, setChanged] = useState(false);
@@ -79,7 +81,9 @@ export function Detail({ id, onDone, inDialog }: DetailProps) {
         </div>
       </div>
       <Footer approval={approval} asking={asking} busy={busy} comment={comment} error={error} onComment={setComment}
-        onPress={press} onConfirm={() => void send(true, approval)} onBack={() => setAsking(false)} />
+        onPress={press} onConfirm={() => void send(true, approval)} onBack={() => setAsking(false)}
+        onSuggest={Object.keys(approval.input_schema ?? {}).length > 0 ? () => setSuggesting(true) : undefined} />
+      {suggesting && <SuggestDialog approval={approval} since={shown.current?.at ?? Date.now()} comment={comment} onClose={() => setSuggesting(false)} onDone={onDone} />}
     </article>
   );
 }

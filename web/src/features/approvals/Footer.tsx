@@ -20,10 +20,11 @@ type FooterProps = {
   onPress: (approve: boolean) => void;
   onConfirm: () => void;
   onBack: () => void;
+  onSuggest: (() => void) | undefined;
 };
 
 /** The decision. The button repeats the effect; nothing is preselected; undo is impossible and it says so. */
-export function Footer({ approval, asking, busy, comment, error, onComment, onPress, onConfirm, onBack }: FooterProps) {
+export function Footer({ approval, asking, busy, comment, error, onComment, onPress, onConfirm, onBack, onSuggest }: FooterProps) {
   const { t } = useTranslation();
   const amount = emphasised(approval);
   const keys = preferences.get().singleKeys;
@@ -46,6 +47,7 @@ export function Footer({ approval, asking, busy, comment, error, onComment, onPr
       <div className={css.comment}>
         <TextArea hideLabel label={t('approvals.comment')} placeholder={t('approvals.comment')} maxLength={2000} rows={1} value={comment} onChange={(event) => onComment(event.target.value)} />
       </div>
+      {onSuggest && <button type="button" className={`link sm ${css.suggest}`} onClick={onSuggest}>{t('approvals.suggest')}</button>}
       <div className={css.buttons}>
         <Button look="deny" busy={busy} onClick={() => onPress(false)} keys={keys ? 'D' : undefined}>{t('approvals.deny')}</Button>
         <Button look="approve" busy={busy} onClick={() => onPress(true)} keys={keys ? 'A' : undefined}>{t('approvals.approveWhat', { what: amount }).trim()}</Button>

@@ -1,0 +1,34 @@
+"""The reviewed definitions of tools, for those who look at a call and not at a connector."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from chargehand.connectors import schemas, strict
+from chargehand.connectors.pins import PinBook
+from chargehand.errors import BadInput, BadPolicy
+
+
+@dataclass(frozen=True, slots=True)
+class PinnedDefinitions:
+    """What approvals need of the pins (`approvals.model.Definitions`)."""
+
+    pins: PinBook
+
+    def input_schema(self, tool: str) -> dict[str, Any] | None:
+        try:
+            pin = self.pins.get(tool)
+        except BadPolicy:
+            return None
+        return dict(pin.input_schema) if pin else None
+
+    def check(self, tool: str, arguments: dict[str, Any], *, field: str) -> None:
+        schema = self.input_schema(tool)
+        if schema is None:
+            raise BadInput(f"{tool} is not a reviewed tool, so nothing can be suggested for it.", field=field)
+        try:
+            strict.check(arguments)
+        except ValueError as error:
+            raise BadInput(f"this is not strict JSON: {error}", field=field) from None
+        schemas.check(schema, arguments, field=field)
