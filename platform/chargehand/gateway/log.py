@@ -7,8 +7,9 @@ from typing import Any
 
 from chargehand import clock, ids, telemetry
 from chargehand.audit import log
+from chargehand.audit.free_text import is_free
 from chargehand.audit.model import Record, RecordKind, Who
-from chargehand.audit.personal import Personal
+from chargehand.audit.personal import Personal, of_run
 from chargehand.connectors.model import PersonalData, Pin
 from chargehand.database import Transaction
 from chargehand.gateway.desk import Case
@@ -40,7 +41,7 @@ def of_case(
         approval=approval,
         outcome=outcome,
         detail=detail or {},
-        personal=personal_data(pin, case.arguments) if case.exact else (),
+        personal=personal_data(pin, case.arguments, call.run) if case.exact else (),
     )
 
 
@@ -75,18 +76,35 @@ def of_stored(
     )
 
 
-def personal_data(pin: Pin | None, arguments: Mapping[str, Any]) -> tuple[Personal, ...]:
-    """Which arguments the review calls personal, and of whom; nothing where the call leaves the person out."""
-    return tuple(
-        Personal(who, tuple(f"arguments.{name}" for name in each.fields if name in arguments))
-        for each in (pin.personal if pin else ())
-        if (who := _subject(each, arguments))
+def personal_data(pin: Pin | None, arguments: Mapping[str, Any], run: str) -> tuple[Personal, ...]:
+    """What is personal in the arguments, and of whom: what the review says, and without it whatever is free text.
+
+    Of a tool that nobody has reviewed every text is.
+    """
+    reviewed = _reviewed(pin, arguments)
+    known = {path for each in reviewed for path in each.fields}
+    free = tuple(
+        path
+        for name, value in arguments.items()
+        if (path := f"arguments.{name}") not in known and is_free("text" if pin is None else name, value)
     )
+    return (*reviewed, Personal(of_run(run), free)) if free else reviewed
 
 
 def said_of(pin: Pin | None, arguments: Mapping[str, Any], *fields: str) -> tuple[Personal, ...]:
     """`fields` of a record as personal data of the first person whom the call names: text made from arguments."""
-    return tuple(Personal(each.subject, fields) for each in personal_data(pin, arguments)[:1])
+    return tuple(Personal(each.subject, fields) for each in _reviewed(pin, arguments)[:1])
+
+
+def _reviewed(pin: Pin | None, arguments: Mapping[str, Any]) -> tuple[Personal, ...]:
+    found: dict[str, Personal] = {}
+    for each in pin.personal if pin else ():
+        if who := _subject(each, arguments):
+            fields = tuple(
+                path for name in each.fields if name in arguments and (path := f"arguments.{name}") not in found
+            )
+            found |= dict.fromkeys(fields, Personal(who, fields))
+    return tuple(dict.fromkeys(found.values()))
 
 
 def _subject(personal: PersonalData, arguments: Mapping[str, Any]) -> str:

@@ -45,9 +45,17 @@ async def test_personal_arguments_are_not_in_the_log(world: World) -> None:
     assert {"intent", "decision", "verdict", "outcome"} <= {record["kind"] for record in world.records()}
 
 
-async def test_without_a_mark_it_would_be_there(world: World) -> None:
+async def test_free_text_is_sealed_without_a_mark_and_names_of_things_are_not(world: World) -> None:
     await world.call("erp.refund")
-    assert CUSTOMER in _log_text(world)
+    assert CUSTOMER not in _log_text(world)
+    assert "SO-1042" in _log_text(world)
+    (intent,) = [record for record in world.records() if record["kind"] == "intent"]
+    assert intent["arguments"]["customer"] == CUSTOMER
+
+
+async def test_of_an_unreviewed_tool_every_text_is_sealed(world: World) -> None:
+    await world.call("erp.unknown", arguments={"code": "oneword"})
+    assert "oneword" not in _log_text(world)
 
 
 async def test_a_call_that_names_nobody_is_recorded(world: World) -> None:
