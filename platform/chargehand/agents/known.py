@@ -5,7 +5,7 @@ Policy lints its rules against this catalogue, so that a rule about a tool that 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from chargehand.agents.model import AgentSpec
@@ -28,6 +28,16 @@ def known_tools(connectors: Iterable[Connector], agents: Iterable[AgentSpec]) ->
         schema = _schema(STEERING if ability == "steer_runs" else {})
         tools.append(KnownTool(f"chargehand.{ability}", "read" if ability in READING else "write", schema))
     return {tool.name: tool for tool in tools}
+
+
+def declared(agents: Mapping[str, AgentSpec]) -> Callable[[str], Mapping[str, str]]:
+    """What conditions may read of an agent, by its principal id: owner and version of this installation's build."""
+
+    def of_agent(principal: str) -> Mapping[str, str]:
+        spec = agents.get(principal.removeprefix("agent:"))
+        return {"owner": spec.owner, "version": spec.version} if spec else {}
+
+    return of_agent
 
 
 def _schema(properties: Mapping[str, str]) -> Mapping[str, Any]:

@@ -42,5 +42,6 @@ class PolicyAbilities:
             effect="read" if ability in READING else "write",
             arguments={},
             at=clock.now(),
+            attributes={principal.id: principal.attributes},
         )
         return self._policy.decide(request).verdict == "allow"

@@ -10,7 +10,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from fastapi import FastAPI
 
 from chargehand.agents.catalog import AgentCatalog, discover_agents
-from chargehand.agents.known import known_tools
+from chargehand.agents.known import declared, known_tools
 from chargehand.agents.outlook import Outlook
 from chargehand.api.abilities import PolicyAbilities
 from chargehand.api.feed import Feed
@@ -64,6 +64,7 @@ async def open_house(
         initialise(db)
         state = app.state
         state.db, state.tenant, state.state_dir = db, given.tenant, given.state_dir
+        policy.know(db, declared(catalog))
         state.policy, state.revisions = policy, PolicyRevisions(db, policy)
         watcher = PolicyWatcher(db, policy)
         await watcher.load()

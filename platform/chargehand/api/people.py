@@ -11,11 +11,13 @@ from chargehand.identity.abilities import Abilities
 from chargehand.identity.model import SignedIn, User
 from chargehand.identity.routes import may
 from chargehand.identity.service import Identity
-from chargehand.identity.views import ChangedPerson, NewPerson, Person, Role
+from chargehand.identity.views import ChangedAttributes, ChangedPerson, NewPerson, Person, Role
+from chargehand.policy.service import PolicyService
 
 router = APIRouter(tags=["people"])
 Reader = Annotated[SignedIn, may("read_people")]
 Manager = Annotated[SignedIn, may("manage_people")]
+Setter = Annotated[SignedIn, may("set_attributes")]
 
 
 def _identity(request: Request) -> Identity:
@@ -33,6 +35,7 @@ def _person(request: Request, user: User) -> Person:
         kind=user.principal.kind,
         roles=_abilities(request).roles_of(user.principal),
         abilities=_abilities(request).of(user.principal),
+        attributes=user.principal.attributes,
         active=user.active,
         last_sign_in_at=user.last_sign_in_at,
     )
@@ -57,6 +60,14 @@ async def change_person(principal: str, body: ChangedPerson, request: Request, w
     password = None if body.password is None else body.password.get_secret_value()
     user = await _identity(request).change_person(who, principal, name=body.name, active=body.active, password=password)
     return _person(request, user)
+
+
+@router.patch("/people/{principal}/attributes", operation_id="setAttributes")
+async def set_attributes(principal: str, body: ChangedAttributes, request: Request, who: Setter) -> Person:
+    """Say what the policy's conditions may read of a person or service; the next decision sees it."""
+    policy: PolicyService = request.app.state.policy
+    policy.policy(who.principal.tenant).check_attributes(name for name, value in body.attributes.items() if value)
+    return _person(request, await _identity(request).set_attributes(who, principal, body.attributes))
 
 
 @router.get("/roles", operation_id="listRoles")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from chargehand import clock
 from chargehand.audit.log import append
 from chargehand.audit.model import Record, Who
@@ -27,6 +29,11 @@ def record_sign_in(tx: Transaction, event: SignInEvent) -> None:
             arguments=None,
             business_key="",
             outcome="denied" if event.what == "refused" else "succeeded",
-            detail={"what": event.what, "address": event.address, "note": event.detail},
+            detail={"what": event.what, "address": event.address, "note": event.detail} | _attributes(event),
         ),
     )
+
+
+def _attributes(event: SignInEvent) -> dict[str, Any]:
+    changes = {one.name: {"before": one.before, "after": one.after} for one in event.attributes}
+    return {"attributes": changes} if changes else {}

@@ -36,6 +36,7 @@ GROUPS = (
     ("agents", "chargehand.cli.agents", "app"),
     ("connectors", "chargehand.cli.connectors", "app"),
     ("policy", "chargehand.cli.policy", "app"),
+    ("people", "chargehand.cli.people", "app"),
     ("freeze", "chargehand.cli.freeze", "app"),
     ("token", "chargehand.cli.session", "tokens"),
 )

@@ -10,6 +10,8 @@ from chargehand.errors import ChargehandError
 from chargehand.gateway import history
 from chargehand.gateway.desk import Case, Desk, Stop
 from chargehand.gateway.model import StoredCall
+from chargehand.identity import store as identity
+from chargehand.policy.attributes import Attributes
 from chargehand.policy.model import Decision, Reason, Request
 from chargehand.risk import freeze
 from chargehand.risk.signals import Assessment, assess, counterparty_of
@@ -38,7 +40,7 @@ def decide(tx: Transaction, desk: Desk, case: Case) -> Case | Stop:
                 arguments=case.arguments,
                 at=case.at,
                 run=call.run,
-                attributes=desk.attributes(call.tenant, call.chain),
+                attributes=_attributes(tx, desk, case),
                 risk=risk.risk,
                 history=history.CallHistory(tx.connection, call.tenant, call.key),
             )
@@ -51,6 +53,16 @@ def decide(tx: Transaction, desk: Desk, case: Case) -> Case | Stop:
     if decision.verdict not in ("allow", "ask", "deny"):
         return _denied(case, "gateway.undecidable", f"Policy gave an answer that is not known: {decision.verdict!r}.")
     return replace(case, decision=decision, risk=risk)
+
+
+def _attributes(tx: Transaction, desk: Desk, case: Case) -> Attributes:
+    """As of this transaction: what was committed before it is seen."""
+    call = case.call
+
+    def declared(agent: str) -> dict[str, str]:  # of agents further out in the chain the version is not known here
+        return {"owner": desk.owner_of(agent), "version": call.agent_version if agent == call.chain[-1] else ""}
+
+    return Attributes(lambda principal: identity.attributes_of(tx.connection, call.tenant, principal), declared)
 
 
 def _reviewed(known: StoredCall) -> tuple[str, str, str]:

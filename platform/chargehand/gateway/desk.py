@@ -60,15 +60,6 @@ class Connectors(Protocol):
     async def call(self, tool: str, arguments: dict[str, Any], *, key: str, deadline: datetime) -> ToolResult: ...
 
 
-Attributes = Callable[[str, tuple[str, ...]], Mapping[str, Mapping[str, Any]]]
-"""(tenant, chain) to what policy may know of each principal."""
-
-
-def _no_attributes(tenant: str, chain: tuple[str, ...]) -> Mapping[str, Mapping[str, Any]]:
-    del tenant, chain
-    return {}
-
-
 def _no_owner(agent: str) -> str:
     del agent
     return ""
@@ -83,7 +74,6 @@ class Desk:
     connectors: Connectors
     holder: str
     call_time: timedelta = timedelta(seconds=30)
-    attributes: Attributes = _no_attributes
     owner_of: Callable[[str], str] = _no_owner
 
 

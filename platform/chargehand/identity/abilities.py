@@ -30,6 +30,7 @@ Ability = Literal[
     "handle_alerts",
     "read_people",
     "manage_people",
+    "set_attributes",  # say what policy's conditions may read of people
     "read_usage",
 ]
 

@@ -9,7 +9,14 @@ from typing import Literal
 PrincipalKind = Literal["person", "service", "agent"]
 
 SignInFact = Literal[
-    "signed_in", "refused", "signed_out", "token_created", "token_revoked", "person_added", "person_changed"
+    "signed_in",
+    "refused",
+    "signed_out",
+    "token_created",
+    "token_revoked",
+    "person_added",
+    "person_changed",
+    "attributes_changed",
 ]
 
 SignInMethod = Literal["password", "token", "oidc", "local"]
@@ -17,7 +24,7 @@ SignInMethod = Literal["password", "token", "oidc", "local"]
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """A person, service or agent that acts, in one tenant."""
+    """A person, service or agent that acts, in one tenant. Conditions of policy may read its `attributes`."""
 
     tenant: str
     id: str
@@ -69,16 +76,24 @@ class ApiToken:
 
 
 @dataclass(frozen=True, slots=True)
+class AttributeChange:
+    """One attribute of a person before and after; None: absent."""
+
+    name: str
+    before: str | None
+    after: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class SignInEvent:
     """What the action log is told: a sign-in that worked or failed, a sign-out, a token made or revoked, a person
-    added or changed. `name` is what was typed; for a failure nobody says whether such a person exists."""
+    added or changed. For a failure nobody says whether such a person exists."""
 
     tenant: str
     principal: str
-    what: Literal[
-        "signed_in", "refused", "signed_out", "token_created", "token_revoked", "person_added", "person_changed"
-    ]
+    what: SignInFact
     method: SignInMethod
     at: datetime
     address: str = ""
     detail: str = ""
+    attributes: tuple[AttributeChange, ...] = ()

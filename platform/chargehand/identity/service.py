@@ -6,14 +6,15 @@ sign-in that can't be recorded does not happen.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Literal
 
 from chargehand import clock
 from chargehand.database import Database, Transaction
-from chargehand.errors import BadInput, NotFound, NotSignedIn, TooMany
-from chargehand.identity import store
+from chargehand.errors import BadInput, Forbidden, NotFound, NotSignedIn, TooMany
+from chargehand.identity import attributes, store
 from chargehand.identity.model import ApiToken, Principal, PrincipalKind, SignedIn, SignInEvent, SignInMethod, User
 from chargehand.identity.secrets import TOKEN_PREFIX, Passwords, digest, new_secret
 from chargehand.ids import new_id
@@ -226,6 +227,39 @@ class Identity:
             user = store.find_user(tx.connection, tenant, principal)
             assert user is not None  # noqa: S101  # just updated in this transaction
             return user
+
+        return await self._db.write(unit)
+
+    async def set_attributes(self, by: SignedIn, principal: str, changes: Mapping[str, str | None]) -> User:
+        """Change what policy's conditions read of a person or service; None takes an attribute away.
+
+        The next decision sees it. What does not change anything is not recorded.
+
+        Raises:
+            Forbidden: nobody changes their own. NotFound.
+            BadInput: a name or value can't be one; see `attributes.apply`.
+        """
+        tenant, now = by.principal.tenant, clock.now()
+        if by.principal.id == principal:
+            raise Forbidden("Nobody changes their own attributes.", way_out="Another administrator does.")
+
+        def unit(tx: Transaction) -> User:
+            user = store.find_user(tx.connection, tenant, principal, for_update=True)
+            if user is None:
+                raise NotFound(f"There is no {principal} here.")
+            after, changed = attributes.apply(user.principal.attributes, changes)
+            if not changed:
+                return user
+            store.change_user(tx.connection, tenant, principal, {"attributes": store.dumps(after)})
+            names = ", ".join(one.name for one in changed)
+            note = f"{principal}: {names}"
+            self._record(
+                tx,
+                SignInEvent(
+                    tenant, by.principal.id, "attributes_changed", by.method, now, "", note, attributes=changed
+                ),
+            )
+            return replace(user, principal=replace(user.principal, attributes=after))
 
         return await self._db.write(unit)
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, cast
 
+import orjson
 from sqlalchemy import JSON, Column, Connection, Row, Table, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Field, SQLModel
@@ -85,6 +86,7 @@ def add_user(connection: Connection, user: User, password_hash: str) -> None:
         "active": user.active,
         "created_at": iso(user.created_at),
         "last_sign_in_at": "",
+        "attributes": dumps(user.principal.attributes),
     }
     try:
         connection.execute(insert(users).values(row))
@@ -92,9 +94,18 @@ def add_user(connection: Connection, user: User, password_hash: str) -> None:
         raise Conflict(f"{user.principal.id} exists already.", way_out="Change it instead.") from None
 
 
-def find_user(connection: Connection, tenant: str, principal: str) -> User | None:
-    row = connection.execute(select(users).where(users.c.tenant == tenant, users.c.principal == principal)).first()
+def find_user(connection: Connection, tenant: str, principal: str, *, for_update: bool = False) -> User | None:
+    """With `for_update`, nobody else changes the person until the transaction ends."""
+    query = select(users).where(users.c.tenant == tenant, users.c.principal == principal)
+    row = connection.execute(query.with_for_update() if for_update else query).first()
     return _user(row) if row else None
+
+
+def attributes_of(connection: Connection, tenant: str, principal: str) -> dict[str, str]:
+    """What is known of a principal as of this transaction; nothing for one who is not there."""
+    query = select(users.c.attributes).where(users.c.tenant == tenant, users.c.principal == principal)
+    found = connection.execute(query).scalar_one_or_none()
+    return {} if found is None else orjson.loads(found)
 
 
 def find_login(connection: Connection, tenant: str, login: str) -> tuple[User, str] | None:
@@ -117,6 +128,11 @@ def change_user(connection: Connection, tenant: str, principal: str, values: dic
         update(users).where(users.c.tenant == tenant, users.c.principal == principal).values(values)
     )
     return found.rowcount > 0
+
+
+def dumps(attributes: dict[str, str]) -> str:
+    """Attributes as their column holds them."""
+    return orjson.dumps(attributes, option=orjson.OPT_SORT_KEYS).decode()
 
 
 def add_session(connection: Connection, row: dict[str, Any]) -> None:
@@ -208,7 +224,9 @@ def known_principals(connection: Connection, tenant: str, ids: Sequence[str]) ->
 
 def _user(row: Row[Any]) -> User:
     return User(
-        principal=Principal(row.tenant, row.principal, row.name, cast("PrincipalKind", row.kind)),
+        principal=Principal(
+            row.tenant, row.principal, row.name, cast("PrincipalKind", row.kind), orjson.loads(row.attributes)
+        ),
         login=row.login,
         active=row.active,
         created_at=parse(row.created_at),

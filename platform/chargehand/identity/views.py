@@ -67,6 +67,7 @@ class Person(BaseModel):
     kind: PrincipalKind
     roles: list[str]
     abilities: list[Ability]
+    attributes: dict[str, str] = Field(description="What conditions of the policy may read as `person.<name>`")
     active: bool
     last_sign_in_at: datetime | None
 
@@ -81,6 +82,15 @@ class ChangedPerson(Request):
     name: str | None = Field(None, min_length=1, max_length=200)
     active: bool | None = None
     password: SecretStr | None = Field(None, min_length=12, max_length=200)
+
+
+class ChangedAttributes(Request):
+    attributes: dict[str, str | None] = Field(
+        min_length=1,
+        max_length=64,
+        description="By name; null takes one away, what is not named stays",
+        examples=[{"department": "finance", "region": None}],
+    )
 
 
 class Role(BaseModel):

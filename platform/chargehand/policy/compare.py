@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from chargehand.errors import BadInput
 from chargehand.policy.history import RecordedCall, RecordedHistory
-from chargehand.policy.model import Decision, Effect, Request, Verdict
+from chargehand.policy.model import NO_ATTRIBUTES, Decision, Effect, Request, Verdict
 from chargehand.policy.snapshot import Rule, TenantPolicy
 
 
@@ -84,17 +84,21 @@ def simulate(policy: TenantPolicy, candidate: TenantPolicy, requests: Iterable[R
 
 
 def backtest(
-    candidate: TenantPolicy, calls: Iterable[PastDecision], *, earlier: Iterable[PastDecision] = ()
+    candidate: TenantPolicy,
+    calls: Iterable[PastDecision],
+    attributes: Mapping[str, Mapping[str, Any]] = NO_ATTRIBUTES,
+    *,
+    earlier: Iterable[PastDecision] = (),
 ) -> Backtest:
     """Re-decide recorded calls, oldest first, each with the history as it was just before it.
 
-    `earlier` are older calls that only count as history.
+    `earlier` are older calls that only count as history. What `attributes` were then is not known: these count.
     """
     past = [_recorded(call) for call in earlier if call.counts and call.arguments is not None]
     flips: list[Flip] = []
     decided = skipped = 0
     for call in sorted(calls, key=lambda one: (one.at, one.seq)):
-        request = _request(candidate.tenant, call, past)
+        request = _request(candidate.tenant, call, past, attributes)
         if request is None:
             skipped += 1
             continue
@@ -139,7 +143,9 @@ def _file_diffs(before: TenantPolicy, after: TenantPolicy) -> Iterable[tuple[str
             yield name, "\n".join(lines)
 
 
-def _request(tenant: str, call: PastDecision, past: list[RecordedCall]) -> Request | None:
+def _request(
+    tenant: str, call: PastDecision, past: list[RecordedCall], attributes: Mapping[str, Mapping[str, Any]]
+) -> Request | None:
     if call.arguments is None:
         return None
     try:
@@ -151,6 +157,7 @@ def _request(tenant: str, call: PastDecision, past: list[RecordedCall]) -> Reque
             arguments=call.arguments,
             at=call.at,
             run=call.run,
+            attributes=attributes,
             risk=call.risk,
             history=RecordedHistory(past),
         )

@@ -101,6 +101,7 @@ def build(tenant: str, read: Read, documents: Documents, model: str, *, source: 
         roles=MappingProxyType(read.roles),
         holders=MappingProxyType(read.holders),
         approvals=MappingProxyType({name: _approval(name, entry) for name, entry in read.approvals.items()}),
+        attributes=MappingProxyType(read.tenant.attributes),
         separations=tuple(read.separations),
         cases=tuple(read.cases),
         documents=MappingProxyType(dict(documents)),

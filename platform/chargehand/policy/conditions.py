@@ -37,6 +37,8 @@ class Condition:
     numeric: frozenset[str] = frozenset()
     history_tools: frozenset[str] = frozenset()
     uses_history: bool = False
+    attributes: frozenset[tuple[str, str]] = frozenset()
+    """(root, name): `person.department` is ("person", "department")."""
 
     @property
     def always(self) -> bool:
@@ -68,6 +70,7 @@ def compile_condition(source: str) -> Condition:
         numeric=frozenset(translation.numeric),
         history_tools=frozenset(translation.history_tools),
         uses_history=translation.uses_history,
+        attributes=frozenset(translation.attributes),
     )
 
 

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
+from chargehand.identity.attributes import NAME, RESERVED
 from chargehand.policy.model import Effect, Verdict
 
 _SPAN = re.compile(r"([1-9][0-9]{0,3})([mhd])")
@@ -31,6 +32,12 @@ def _zone(name: str) -> str:
     return name
 
 
+def _attribute(name: str) -> str:
+    if re.fullmatch(NAME, name) is None or name in RESERVED:
+        raise ValueError("is no name of an attribute; use lower-case letters, digits and _; `id` is taken")
+    return name
+
+
 def _flag(text: Any) -> Any:
     if isinstance(text, str) and text not in ("true", "false"):
         raise ValueError("is neither true nor false")
@@ -47,6 +54,7 @@ Sentence = Annotated[str, StringConstraints(min_length=1, max_length=500, strip_
 Span = Annotated[timedelta, BeforeValidator(span)]
 Flag = Annotated[bool, BeforeValidator(_flag)]
 Zone = Annotated[str, AfterValidator(_zone)]
+AttributeName = Annotated[str, AfterValidator(_attribute)]
 
 
 class _File(BaseModel):
@@ -61,8 +69,11 @@ class Says(_File):
 
 
 class TenantFile(_File):
+    """`attributes` names what conditions may read of people, with words for it."""
+
     tenant: Name
     time_zone: Zone
+    attributes: dict[AttributeName, Says] = Field(default_factory=dict[str, Says])
 
 
 class RuleEntry(_File):
@@ -135,7 +146,7 @@ class CaseEntry(_File):
     at: datetime | None = None
     run: str = "run_case"
     risk: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = 0.0
-    attributes: dict[str, dict[str, Any]] = Field(default_factory=dict[str, dict[str, Any]])
+    attributes: dict[PrincipalId, dict[str, str]] = Field(default_factory=dict[str, dict[str, str]])
     history: tuple[PastCall, ...] = ()
     expect: Verdict
     rules: tuple[Name, ...] | None = None

@@ -70,9 +70,13 @@ class Facts:
                 return link
         raise ConditionFailed("condition.missing", path="agent")
 
+    def acting(self, who: str) -> str:
+        """The id of the `principal` being decided, the `person` first in the chain, or the `agent` last in it."""
+        return self.principal if who == "principal" else self.person if who == "person" else self.agent
+
     def attributes(self, who: str) -> Mapping[str, Any]:
-        principal = self.principal if who == "principal" else self.person if who == "person" else self.agent
-        return {**self.request.attributes.get(principal, {}), "id": principal}
+        """What is known of it; an attribute that is absent has no answer."""
+        return self.request.attributes.get(self.acting(who), {})
 
     @property
     def history(self) -> History:

@@ -59,6 +59,7 @@ class Translation:
         self.optional: set[str] = set()
         self.numeric: set[str] = set()
         self.history_tools: set[str] = set()
+        self.attributes: set[tuple[str, str]] = set()
         self.uses_history = False
         self._variables: list[str] = []
 
@@ -235,6 +236,9 @@ class Translation:
         if root in self._variables:
             index = self._variables.index(root)
             return Part("any", lambda c: _walk(c.variables[index], steps, shown), shown)
+        if steps == ("id",):
+            return Part("text", lambda c: c.acting(root), shown)
+        self.attributes.add((root, str(steps[0])))
         return Part("any", lambda c: _walk(c.attributes(root), steps, shown), shown)
 
     def _mark_numeric(self, node: ast.expr) -> None:

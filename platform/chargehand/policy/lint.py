@@ -6,6 +6,7 @@ Adds to the problems of what was read; each names the file, the line and the way
 from __future__ import annotations
 
 from chargehand.identity.abilities import ABILITIES, READING
+from chargehand.policy.attributes import OF_AGENTS
 from chargehand.policy.covering import find_shadows, never_true
 from chargehand.policy.model import Catalogue, KnownTool
 from chargehand.policy.plan import matches
@@ -80,6 +81,8 @@ def _lint_rules(read: Read, catalogue: Catalogue | None) -> None:
                 read.problem("rule", rule.id, f"rule {rule.id!r} asks by {name!r}, which is no approval rule.", way_out)
         if catalogue is not None:
             _lint_tools(read, rule, catalogue)
+        if read.tenant is not None:
+            _lint_attributes(read, rule, frozenset(read.tenant.attributes))
 
 
 def _lint_tools(read: Read, rule: Rule, catalogue: Catalogue) -> None:
@@ -138,6 +141,17 @@ def _lint_arguments(read: Read, rule: Rule, tool: KnownTool) -> None:
         if isinstance(kind, str) and kind not in _ORDERABLE:
             read.problem(
                 "rule", rule.id, f"rule {rule.id!r} reads args.{name} of {tool.name} as a number; it is {kind}."
+            )
+
+
+def _lint_attributes(read: Read, rule: Rule, of_people: frozenset[str]) -> None:
+    known = {"person": of_people, "agent": OF_AGENTS, "principal": of_people | OF_AGENTS}
+    for root, name in sorted(rule.condition.attributes):
+        if name not in known[root]:
+            names = ", ".join(sorted({"id", *known[root]}))
+            declare = "" if root == "agent" else " Declare others under `attributes` in tenant.yaml."
+            read.problem(
+                "rule", rule.id, f"rule {rule.id!r} reads {root}.{name}, which nobody has.", f"Known: {names}.{declare}"
             )
 
 

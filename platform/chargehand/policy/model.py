@@ -6,12 +6,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Any, Literal, Protocol
 
 from chargehand.policy.frozen import freeze_mapping
 
 Verdict = Literal["allow", "deny", "ask"]
 Effect = Literal["read", "write", "irreversible"]
+
+
+NO_ATTRIBUTES: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
+"""A request that brings none; the policy service then reads what it knows."""
 
 
 class History(Protocol):
@@ -61,7 +66,7 @@ class Request:
     arguments: Mapping[str, Any]
     at: datetime
     run: str = ""
-    attributes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict[str, Mapping[str, Any]])
+    attributes: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: NO_ATTRIBUTES)
     risk: float = 0.0
     history: History | None = None
 

@@ -61,6 +61,7 @@ def _asked(request: Request, who: SignedIn, question: views.Question) -> Asked:
         effect=_tool(request, question.tool).effect,
         arguments=question.arguments,
         at=question.at or clock.now(),
+        attributes=_policies(request).attributes(who.principal.tenant),
         history=RecordedHistory(),
     )
 
@@ -75,7 +76,8 @@ async def overview(request: Request, who: Reader) -> views.PolicyOverview:
 async def who_can_use(body: views.WhoCanQuestion, request: Request, who: Reader) -> list[views.WhoCanView]:
     """Everyone who may use a tool, with these arguments or with any; the freest first."""
     tool = _tool(request, body.tool)
-    found = who_can(_in_force(request, who), tool.name, tool.effect, clock.now(), body.arguments)
+    attributes = _policies(request).attributes(who.principal.tenant)
+    found = who_can(_in_force(request, who), tool.name, tool.effect, clock.now(), body.arguments, attributes)
     identity: Identity = request.app.state.identity
     names = await identity.names(who.principal.tenant, {one.principal for one in found})
     return [
@@ -179,13 +181,13 @@ async def diff_draft(draft: str, request: Request, who: Reader) -> views.DraftDi
 
 @router.post("/drafts/{draft}/backtest", operation_id="backtestDraft")
 async def backtest_draft(draft: str, body: views.NewBacktest, request: Request, who: Reader) -> views.BacktestView:
-    """Re-decide recorded calls under the draft and list every decision that flips."""
+    """Re-decide recorded calls under the draft, with today's attributes, and list every decision that flips."""
     tenant = who.principal.tenant
     candidate = await _revisions(request).candidate(tenant, draft)
     audit: AuditService = request.app.state.audit
     began = time.monotonic()
     calls = await recorded_calls(audit, tenant, body.last)
-    found = await asyncio.to_thread(backtest, candidate, calls)
+    found = await asyncio.to_thread(backtest, candidate, calls, _policies(request).attributes(tenant))
     return show.backtest(found, round((time.monotonic() - began) * 1000))
 
 

@@ -10,12 +10,17 @@ What changes the policy of a tenant (draft, review, activate, roll back) is in `
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+from chargehand.database import Database
 from chargehand.errors import NotFound
+from chargehand.identity import store as identity
+from chargehand.policy.attributes import Attributes, Known
 from chargehand.policy.compiling import compile_policy, load_policies
-from chargehand.policy.model import ApprovalRule, Catalogue, Decision, Request
+from chargehand.policy.model import NO_ATTRIBUTES, ApprovalRule, Catalogue, Decision, Request
 from chargehand.policy.snapshot import Documents, Snapshot, TenantPolicy
 
 
@@ -28,6 +33,7 @@ class PolicyService:
         self._counters: dict[str, int] = {}
         self._authors: dict[tuple[str, str], tuple[str, ...]] = {}
         self.catalogue = catalogue
+        self._attributes: Callable[[str], Mapping[str, Mapping[str, Any]]] = _unknown
 
     @classmethod
     def from_folder(cls, folder: Path, catalogue: Catalogue | None = None) -> PolicyService:
@@ -39,8 +45,28 @@ class PolicyService:
         return self._snapshot
 
     def decide(self, request: Request) -> Decision:
-        """Microseconds, no I/O but the request's history; never raises: what can't be decided is denied."""
+        """Microseconds; no I/O but the request's history and attributes, and those only where a condition reads them.
+
+        Never raises: what can't be decided is denied. A request without attributes gets those that `know` reads.
+        """
+        if request.attributes is NO_ATTRIBUTES and self._attributes is not _unknown:
+            request = replace(request, attributes=self._attributes(request.tenant))
         return self._snapshot.decide(request)
+
+    def know(self, db: Database, declared: Known) -> None:
+        """Read attributes for requests that bring none: of people from `db`, of agents as `declared` says."""
+
+        def of_tenant(tenant: str) -> Attributes:
+            def stored(principal: str) -> Mapping[str, str]:
+                return db.read_now(lambda connection: identity.attributes_of(connection, tenant, principal))
+
+            return Attributes(stored, declared)
+
+        self._attributes = of_tenant
+
+    def attributes(self, tenant: str) -> Mapping[str, Mapping[str, Any]]:
+        """What conditions may read now of the tenant's principals, by principal id; read when asked for."""
+        return self._attributes(tenant)
 
     def revision(self, tenant: str) -> str:
         """Content hash of the tenant's policy in force; empty without one."""
@@ -109,3 +135,8 @@ class PolicyService:
             return False
         self._counters[tenant] = max(counter, self._counters.get(tenant, 0))
         return True
+
+
+def _unknown(tenant: str) -> Mapping[str, Mapping[str, Any]]:
+    del tenant
+    return NO_ATTRIBUTES

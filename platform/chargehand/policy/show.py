@@ -31,6 +31,7 @@ def overview(policy: TenantPolicy) -> views.PolicyOverview:
             )
             for name, role in policy.roles.items()
         ],
+        attributes={name: says.model_dump() for name, says in policy.attributes.items()},
         warnings=problems(policy.warnings),
         files=dict(policy.documents),
     )

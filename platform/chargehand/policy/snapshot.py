@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 from zoneinfo import ZoneInfo
 
+from chargehand.errors import BadInput
 from chargehand.policy.conditions import Condition
-from chargehand.policy.documents import CaseEntry, RoleEntry, SeparationEntry
+from chargehand.policy.documents import CaseEntry, RoleEntry, Says, SeparationEntry
 from chargehand.policy.enforcer import SEVERITY, PlannedEnforcer
 from chargehand.policy.facts import Facts
 from chargehand.policy.frozen import FrozenDict
@@ -47,6 +48,7 @@ class TenantPolicy:
     roles: Mapping[str, RoleEntry]
     holders: Mapping[str, tuple[str, ...]]
     approvals: Mapping[str, ApprovalRule]
+    attributes: Mapping[str, Says]
     separations: tuple[SeparationEntry, ...]
     cases: tuple[tuple[str, int, CaseEntry], ...]
     documents: Documents
@@ -105,6 +107,16 @@ class TenantPolicy:
     def holders_of(self, role: str) -> tuple[str, ...]:
         """Principals who hold `role`, direct or through another role, sorted."""
         return tuple(sorted(one for one in self.holders if role in self.enforcer.roles(one, self.tenant)))
+
+    def check_attributes(self, names: Iterable[str]) -> None:
+        """Raises BadInput for the first name that tenant.yaml does not declare: no condition could read it."""
+        for name in names:
+            if name not in self.attributes:
+                known = ", ".join(sorted(self.attributes)) or "none"
+                way_out = f"Declared in tenant.yaml: {known}."
+                raise BadInput(
+                    "is no attribute of this tenant's policy", field="attributes", value=name, way_out=way_out
+                )
 
     def _nothing(self, request: Request, link: str, considered: int) -> Reason:
         message = "policy.no_condition_met" if considered else "policy.no_rule"

@@ -1,7 +1,7 @@
 """Reading YAML so that nothing is ignored: each mistake has a line, and no value is other than what is written.
 
 Every scalar is text (YAML's own `no`, `1e3`, `.nan`, `2026-01-01` and `08:30` are traps), keys are unique, aliases and
-tags are refused. Inside a case's `arguments` and `attributes` plain `true`, `false`, `null` and integers are JSON's.
+tags are refused. Inside a case's `arguments` plain `true`, `false`, `null` and integers are JSON's.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from chargehand.policy.model import Problem
 MAX_BYTES = 4_000_000
 _INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,15})")
 _NUMERIC = re.compile(r"[-+.]?[0-9][0-9_.eExXoO+:-]*")
-_JSON_KEYS = frozenset({"arguments", "attributes"})
+_JSON_KEYS = frozenset({"arguments"})
 _WORDS: dict[str, bool | None] = {"true": True, "false": False, "null": None}
 
 Model = TypeVar("Model", bound=BaseModel)

@@ -67,6 +67,7 @@ class PolicyOverview(BaseModel):
     rules: list[RuleView]
     approval_rules: list[ApprovalRuleView]
     roles: list[RoleView]
+    attributes: dict[str, Sentences] = Field(description="What conditions may read of people, by name, in words")
     warnings: list[PolicyProblem]
     files: dict[str, str] = Field(description="The files in force, by name")
 

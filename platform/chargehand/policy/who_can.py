@@ -9,7 +9,7 @@ from typing import Any
 
 from chargehand.policy.enforcer import SEVERITY
 from chargehand.policy.history import RecordedHistory
-from chargehand.policy.model import Effect, Request, Verdict
+from chargehand.policy.model import NO_ATTRIBUTES, Effect, Request, Verdict
 from chargehand.policy.snapshot import TenantPolicy
 
 
@@ -26,23 +26,36 @@ class WhoCan:
 
 
 def who_can(
-    policy: TenantPolicy, tool: str, effect: Effect, at: datetime, arguments: Mapping[str, Any] | None = None
+    policy: TenantPolicy,
+    tool: str,
+    effect: Effect,
+    at: datetime,
+    arguments: Mapping[str, Any] | None = None,
+    attributes: Mapping[str, Mapping[str, Any]] = NO_ATTRIBUTES,
 ) -> tuple[WhoCan, ...]:
     """Everybody who is allowed or would be asked for, as if nothing was done before; the freest first.
 
     Without `arguments`: everybody who may with some; the verdict is then the most permissive of the rules' outcomes.
     """
-    answers = [_one(policy, one, tool, effect, at, arguments) for one in sorted(policy.known)]
+    answers = [_one(policy, one, tool, effect, at, arguments, attributes) for one in sorted(policy.known)]
     found = [answer for answer in answers if answer is not None]
     return tuple(sorted(found, key=lambda answer: (SEVERITY[answer.verdict], answer.principal)))
 
 
 def _one(
-    policy: TenantPolicy, who: str, tool: str, effect: Effect, at: datetime, arguments: Mapping[str, Any] | None
+    policy: TenantPolicy,
+    who: str,
+    tool: str,
+    effect: Effect,
+    at: datetime,
+    arguments: Mapping[str, Any] | None,
+    attributes: Mapping[str, Mapping[str, Any]],
 ) -> WhoCan | None:
     roles = tuple(sorted(policy.enforcer.roles(who, policy.tenant)))
     if arguments is not None:
-        request = Request(policy.tenant, (who,), tool, effect, arguments, at, history=RecordedHistory())
+        request = Request(
+            policy.tenant, (who,), tool, effect, arguments, at, attributes=attributes, history=RecordedHistory()
+        )
         decision = policy.decide(request)
         if decision.verdict == "deny":
             return None

@@ -14,7 +14,7 @@ from temporalio.worker import Worker
 
 from chargehand import telemetry
 from chargehand.agents.catalog import AgentCatalog, discover_agents
-from chargehand.agents.known import known_tools
+from chargehand.agents.known import declared, known_tools
 from chargehand.approvals.service import ApprovalService
 from chargehand.audit import log
 from chargehand.connectors.pins import PinBook
@@ -57,6 +57,7 @@ async def serve(given: Settings, catalog: AgentCatalog | None = None) -> None:
     pool = ConnectorPool(connectors, pins, environment=os.environ, quarantine=DurableQuarantine(db, given.tenant))
     try:
         log.initialise(db)
+        policy.know(db, declared(agents))
         watcher = PolicyWatcher(db, policy)
         await watcher.load()
         client = await connect(given)

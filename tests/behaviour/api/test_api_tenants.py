@@ -42,6 +42,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "activateDraft": {"content_hash": "x"},
     "backtestDraft": {},
     "changePerson": {"name": "x"},
+    "setAttributes": {"attributes": {"department": "x"}},
     "handleAlert": {},
 }
 # These name agents, connectors and tools, which an installation's tenants share.

@@ -296,3 +296,15 @@ def _tell(db: Database, run: str, first: int, last: int) -> None:
         for seq in range(first, last + 1)
     ]  # fmt: skip
     db.write_now(lambda tx: store.add_events(tx, "demo", run, events))
+
+
+def test_attributes_of_people_are_set_shown_and_taken_away(signed_in: SignedIn) -> None:
+    command = signed_in("root")
+    assert "sales" in command("people", "set", "person:li", "department=sales").out
+    assert json.loads(command("people", "show", "person:li", "--json").out)["attributes"] == {"department": "sales"}
+    assert "department=sales" in command("people", "list").out
+    unknown = command("people", "set", "person:li", "departement=sales")
+    assert (unknown.code, "Declared in tenant.yaml: department" in unknown.err) == (2, True)
+    assert command("people", "set", "person:li", "department").code == 2
+    assert command("people", "set", "person:root", "department=sales").code == 1
+    assert json.loads(command("people", "set", "person:li", "department=", "--json").out)["attributes"] == {}

@@ -183,10 +183,11 @@ def test_a_daylight_saving_change_moves_the_window_with_the_clock() -> None:
 
 
 def test_attributes_of_person_agent_and_principal() -> None:
-    attributes = {"person:ann": {"department": "sales"}, "agent:bot": {"level": 2}}
-    condition = 'person.department == "sales" and agent.level >= 2 and person.id == "person:ann"'
+    attributes = {"person:ann": {"department": "sales", "level": "2"}, "agent:bot": {"owner": "group:sales"}}
+    condition = 'person.department == "sales" and person.level >= 2 and agent.owner == "group:sales"'
     chain = ("person:ann", "agent:bot")
     assert holds(condition, attributes=attributes, chain=chain)
+    assert holds('person.id == "person:ann" and agent.id == "agent:bot"', chain=chain)
     assert not holds('principal.id == "person:ann"', chain=chain)
     assert holds("risk < 0.5", risk=0.25)
     assert "not a finite number" in failure("risk < 0.5", risk=float("nan"))
