@@ -32,7 +32,7 @@ WORDS_OF_PEOPLE = frozenset(
 )
 """Names whose texts people, agents or other systems write, even if it is one word."""
 
-WHOLE = frozenset({"agent_says", "answer", "found"})
+WHOLE = frozenset({"agent_says", "answer", "found", "instead"})
 """Names whose value comes from outside as a whole, whatever its form; true, false and null say nothing of a person."""
 
 PUBLIC_KINDS = frozenset({"policy_change", "pin_change", "checkpoint_key"})
