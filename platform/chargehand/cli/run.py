@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -100,17 +101,33 @@ def plain(text: str) -> Any:
 @app.command("list")
 def list_runs(
     agent: Annotated[str, typer.Option(help="Only this agent.")] = "",
+    version: Annotated[str, typer.Option(help="Only this version of it, as `agents versions` shows it.")] = "",
     states: Annotated[list[str] | None, typer.Option("--state", help="running, waiting, failed, …; repeat.")] = None,
     search: Annotated[str, typer.Option(help="Text in title or id.")] = "",
     order: Annotated[str, typer.Option("--about", help="What it is about, e.g. an order number.")] = "",
+    person: Annotated[str, typer.Option("--for", help="On whose behalf, e.g. person:amy.")] = "",
+    since: Annotated[str, typer.Option(help="Started then or later, e.g. 2026-12-01 or 2026-12-01T08:00.")] = "",
+    until: Annotated[str, typer.Option(help="Started before.")] = "",
+    cursor: Annotated[str, typer.Option(help="Go on after a page, with the cursor that it ended with.")] = "",
     limit: Annotated[int, typer.Option(min=1, max=200)] = 20,
     as_json: Json = False,
 ) -> None:
     """Your runs, newest first; everybody's if you may see them."""
     with Api() as api:
         page = api.get(
-            RunPage, "/runs", agent=agent, state=states, q=search, business_key=order, limit=limit
-        )  # fmt: skip
+            RunPage,
+            "/runs",
+            agent=agent,
+            version=version,
+            state=states,
+            q=search,
+            business_key=order,
+            principal=person,
+            since=_moment(since, "--since"),
+            until=_moment(until, "--until"),
+            cursor=cursor,
+            limit=limit,
+        )
     if as_json:
         json_out(page)
         return
@@ -131,7 +148,19 @@ def list_runs(
         empty="No runs yet. Start one: chargehand run start AGENT --input FILE",
     )
     if page.next:
-        err.print("[dim]There are more; narrow the list or raise --limit.[/]")
+        err.print(f"[dim]There are more: narrow the list, or go on with --cursor {page.next}[/]")
+
+
+def _moment(text: str, option: str) -> str | None:
+    """A time with its offset, or in this machine's zone. Raises CommandFailed (2)."""
+    if not text:
+        return None
+    try:
+        return datetime.fromisoformat(text).astimezone().isoformat()
+    except ValueError:
+        raise CommandFailed(
+            f"{option} {text!r} is no time.", code=USAGE, way_out="e.g. 2026-12-01 or 2026-12-01T08:00+01:00"
+        ) from None
 
 
 @app.command("show")

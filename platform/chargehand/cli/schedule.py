@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import typer
@@ -27,6 +27,9 @@ def create(
     time_zone: Annotated[str, typer.Option("--time-zone", "-z", help="e.g. Europe/Berlin.")] = "UTC",
     file: Annotated[str, typer.Option("--input", "-i", help="JSON file with its input; - reads standard input.")] = "",
     pairs: Annotated[list[str] | None, typer.Option("--set", help="name=value instead of a file; repeat.")] = None,
+    ends: Annotated[str, typer.Option(help="With --cron: nothing is due after this time.")] = "",
+    max_runs: Annotated[int, typer.Option(min=0, help="With --cron: how many runs at most; 0 sets no limit.")] = 0,
+    overlap: Annotated[str, typer.Option(help="start another, or skip, while a run of it goes on.")] = "start",
     key: Annotated[str, typer.Option(help="The same key makes the same schedule: safe to repeat.")] = "",
     as_json: Json = False,
 ) -> None:
@@ -37,6 +40,9 @@ def create(
         "cron": cron,
         "at": _time(at, time_zone).isoformat() if at else None,
         "time_zone": time_zone,
+        "ends_at": _time(ends, time_zone, "--ends").isoformat() if ends else None,
+        "max_runs": max_runs or None,
+        "overlap": overlap,
         "key": key,
     }
     with Api() as api:
@@ -48,14 +54,54 @@ def create(
     err.print(f"[dim]Starts next: {when(made.next_at)}[/]")
 
 
-def _time(text: str, zone: str) -> datetime:
+@app.command("edit")
+def edit(
+    schedule: ScheduleId,
+    cron: Annotated[str, typer.Option(help="Five fields, instead of what it has.")] = "",
+    at: Annotated[str, typer.Option(help="One time, instead of what it has.")] = "",
+    time_zone: Annotated[str, typer.Option("--time-zone", "-z", help="e.g. Europe/Berlin.")] = "",
+    file: Annotated[str, typer.Option("--input", "-i", help="JSON file with its new input, as a whole.")] = "",
+    pairs: Annotated[list[str] | None, typer.Option("--set", help="name=value instead of a file; repeat.")] = None,
+    ends: Annotated[str, typer.Option(help="Nothing is due after this time; never lifts it.")] = "",
+    max_runs: Annotated[int | None, typer.Option(min=0, help="How many runs at most; 0 lifts the limit.")] = None,
+    overlap: Annotated[str, typer.Option(help="start or skip.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Change what your schedule starts, or when. What you leave out stays."""
+    with Api() as api:
+        zone = time_zone or _zone_of(api, schedule)
+        body: dict[str, Any] = {
+            **({"cron": cron} if cron else {}),
+            **({"at": _time(at, zone).isoformat()} if at else {}),
+            **({"time_zone": time_zone} if time_zone else {}),
+            **({"input": read_input(file, pairs or [])} if file or pairs else {}),
+            **({"ends_at": None if ends == "never" else _time(ends, zone, "--ends").isoformat()} if ends else {}),
+            **({"max_runs": max_runs or None} if max_runs is not None else {}),
+            **({"overlap": overlap} if overlap else {}),
+        }
+        found = api.patch(ScheduleView, f"/schedules/{schedule}", body)
+    if as_json:
+        json_out(found)
+        return
+    out.print(f"[green]✓[/] {clean(found.words)} ({clean(found.time_zone)}): {found.id}")
+    err.print(f"[dim]Starts next: {when(found.next_at)}[/]")
+
+
+def _zone_of(api: Api, schedule: str) -> str:
+    found = api.get(list[ScheduleView], "/schedules")
+    return next((one.time_zone for one in found if one.id == schedule), "UTC")
+
+
+def _time(text: str, zone: str, option: str = "--at") -> datetime:
     """A time with its offset, or in the zone. Raises CommandFailed (2)."""
     try:
         found = datetime.fromisoformat(text)
         return found if found.tzinfo else found.replace(tzinfo=ZoneInfo(zone))
     except (ValueError, ZoneInfoNotFoundError):
         raise CommandFailed(
-            f"--at {text!r} in {zone!r} is no time.", code=USAGE, way_out="e.g. --at 2026-12-01T08:00 -z Europe/Berlin"
+            f"{option} {text!r} in {zone!r} is no time.",
+            code=USAGE,
+            way_out=f"e.g. {option} 2026-12-01T08:00 -z Europe/Berlin",
         ) from None
 
 

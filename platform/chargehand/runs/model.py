@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 RunState = Literal["starting", "running", "waiting", "paused", "stopping", "succeeded", "failed", "stopped"]
 ScheduleState = Literal["active", "paused", "ended"]
+Overlap = Literal["start", "skip"]
 TaskState = Literal["open", "answered", "expired", "withdrawn"]
 WaitKind = Literal["approval", "task", "timer", "connector", "in_doubt", "event", "pause"]
 
@@ -134,7 +135,11 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """`words` says when, in English; `last_problem` why the last due time started nothing."""
+    """`words` says when, in English; `last_problem` why the last due time started nothing.
+
+    `runs` is how many it has started, `max_runs` how many at most; nothing is due after `ends_at`. `overlap` says what
+    a due time does while a run that it started still goes on: start another, or nothing.
+    """
 
     id: str
     tenant: str
@@ -151,6 +156,10 @@ class Schedule:
     last_run: str
     last_problem: str
     created_at: datetime
+    ends_at: datetime | None = None
+    max_runs: int | None = None
+    runs: int = 0
+    overlap: Overlap = "start"
 
 
 def title_of(agent_title: str, business_key: str) -> str:

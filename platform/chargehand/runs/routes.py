@@ -144,6 +144,7 @@ async def list_runs(
     request: Request,
     who: Caller,
     agent: str = "",
+    version: Annotated[str, Query(max_length=100, description="Of the agent, in full")] = "",
     state: Annotated[list[RunState] | None, Query()] = None,
     principal: str = "",
     business_key: Annotated[str, Query(description="e.g. the order number")] = "",
@@ -161,6 +162,7 @@ async def list_runs(
     page = await _runs(request).list(
         who,
         agent=agent,
+        version=version,
         states=tuple(state or ()),
         principal=principal,
         business_key=business_key,

@@ -1,10 +1,10 @@
-"""Schedules over HTTP: make, list, pause, resume, delete."""
+"""Schedules over HTTP: make, list, change, pause, resume, delete."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Annotated
+from typing import Annotated, cast
 
 from fastapi import APIRouter, Query, Request
 
@@ -15,8 +15,9 @@ from chargehand.identity.routes import Caller, able
 from chargehand.identity.service import Identity
 from chargehand.runs import cron as crons
 from chargehand.runs.model import Schedule
-from chargehand.runs.schedule_views import DueTimes, NewSchedule, ScheduleView
-from chargehand.runs.schedules import Schedules
+from chargehand.runs.schedule_terms import Terms
+from chargehand.runs.schedule_views import ChangeSchedule, DueTimes, NewSchedule, ScheduleView
+from chargehand.runs.schedules import ScheduleChange, Schedules
 
 router = APIRouter(tags=["runs"])
 
@@ -47,7 +48,7 @@ async def _show(request: Request, who: SignedIn, *found: Schedule) -> list[Sched
         fields = {name: value for name, value in asdict(one).items() if name != "tenant"}
         fields["input"] = one.input if mine or sees else {}
         name = names.get(one.principal, one.principal)
-        return ScheduleView(**fields, principal_name=name, i_may_change=mine or steers)
+        return ScheduleView(**fields, principal_name=name, i_may_change=mine or steers, i_may_edit=mine)
 
     return [show(one) for one in found]
 
@@ -55,10 +56,24 @@ async def _show(request: Request, who: SignedIn, *found: Schedule) -> list[Sched
 @router.post("/schedules", operation_id="createSchedule", status_code=201)
 async def create_schedule(body: NewSchedule, request: Request, who: Caller) -> ScheduleView:
     """Start an agent on my behalf at a time, or by cron. Policy is asked now, and again at each start."""
-    made = await _schedules(request).create(
-        who, body.agent, body.input, cron=body.cron, at=body.at, time_zone=body.time_zone, request_key=body.key
+    terms = Terms(
+        cron=body.cron,
+        at=body.at,
+        time_zone=body.time_zone,
+        ends_at=body.ends_at,
+        max_runs=body.max_runs or 0,
+        overlap=body.overlap,
     )
+    made = await _schedules(request).create(who, body.agent, body.input, terms, request_key=body.key)
     return (await _show(request, who, made))[0]
+
+
+@router.patch("/schedules/{schedule}", operation_id="changeSchedule")
+async def change_schedule(schedule: str, body: ChangeSchedule, request: Request, who: Caller) -> ScheduleView:
+    """Change what my schedule starts, or when. What is left out stays; null lifts a limit."""
+    await _visible(request, who, schedule)
+    change = cast("ScheduleChange", {name: getattr(body, name) for name in body.model_fields_set})
+    return (await _show(request, who, await _schedules(request).change(who, schedule, change)))[0]
 
 
 @router.get("/schedules", operation_id="listSchedules")

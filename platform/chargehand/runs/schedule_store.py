@@ -12,7 +12,8 @@ from sqlmodel import Field, SQLModel
 
 from chargehand import clock
 from chargehand.database import Transaction
-from chargehand.runs.store import Row, insert_ignore, table
+from chargehand.runs.model import OPEN
+from chargehand.runs.store import RUN, Row, insert_ignore, table
 
 
 class ScheduleRow(SQLModel, table=True):
@@ -89,6 +90,24 @@ def move_on(tx: Transaction, schedule: Mapping[str, Any], **columns: Any) -> boo
     """Change an active schedule whose next due time is still that of `schedule`; whether it was."""
     where = (SCHEDULE.c.id == schedule["id"], _ACTIVE, SCHEDULE.c.next_at == schedule["next_at"])
     return tx.connection.execute(SCHEDULE.update().where(*where).values(**columns)).rowcount == 1
+
+
+def change_schedule(tx: Transaction, schedule: Mapping[str, Any], **columns: Any) -> bool:
+    """Change a schedule that is still what `schedule` says; whether it was."""
+    same = (SCHEDULE.c[name] == schedule[name] for name in ("id", "tenant", "state", "next_at", "runs"))
+    return tx.connection.execute(SCHEDULE.update().where(*same).values(**columns)).rowcount == 1
+
+
+def request_key(schedule: str, due: str) -> str:
+    """Of the run of a due time."""
+    return f"schedule:{schedule}:{due}"
+
+
+def run_that_goes_on(connection: Connection, tenant: str, schedule: str) -> str:
+    """A run that it started and that has not ended; empty if there is none."""
+    of_it = RUN.c.request_key.startswith(request_key(schedule, ""), autoescape=True)
+    query = select(RUN.c.id).where(RUN.c.tenant == tenant, RUN.c.state.in_(OPEN), of_it)
+    return connection.execute(query.limit(1)).scalar() or ""
 
 
 def set_schedule_state(tx: Transaction, tenant: str, schedule: str, state: str, *, of: str, **columns: Any) -> bool:

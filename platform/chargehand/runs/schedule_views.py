@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import AwareDatetime, BaseModel, Field
 
 from chargehand.identity.views import Request
-from chargehand.runs.model import ScheduleState
+from chargehand.runs.model import Overlap, ScheduleState
 
 
 class NewSchedule(Request):
@@ -19,7 +19,22 @@ class NewSchedule(Request):
     at: AwareDatetime | None = Field(None, description="Once, at this time")
     cron: str = Field("", max_length=100, description="Five fields", examples=["0 8 * * MON-FRI"])
     time_zone: str = Field("UTC", max_length=64, description="Of the cron expression", examples=["Europe/Berlin"])
+    ends_at: AwareDatetime | None = Field(None, description="With `cron`: nothing is due after this")
+    max_runs: int | None = Field(None, ge=1, le=1_000_000, description="With `cron`: how many it starts at most")
+    overlap: Overlap = Field("start", description="`skip`: nothing is started while a run of it still goes on")
     key: str = Field("", max_length=100, description="The same key makes the same schedule")
+
+
+class ChangeSchedule(Request):
+    """What is left out stays."""
+
+    input: dict[str, Any] = Field(default_factory=dict[str, Any])
+    at: AwareDatetime | None = Field(None, description="Once, instead of a cron expression")
+    cron: str = Field("", max_length=100, description="Again and again, instead of one time")
+    time_zone: str = Field("UTC", max_length=64)
+    ends_at: AwareDatetime | None = Field(None, description="null: it has no end")
+    max_runs: int | None = Field(None, ge=1, le=1_000_000, description="null: it has no limit")
+    overlap: Overlap = "start"
 
 
 class DueTimes(BaseModel):
@@ -47,4 +62,9 @@ class ScheduleView(BaseModel):
     last_run: str = Field(description="Run id of the last due time; empty where nothing was started")
     last_problem: str = Field(description="Why the last due time started nothing")
     created_at: datetime
-    i_may_change: bool
+    ends_at: datetime | None = Field(description="Nothing is due after this")
+    max_runs: int | None = Field(description="How many it starts at most")
+    runs: int = Field(description="How many it has started")
+    overlap: Overlap = Field(description="What a due time does while a run of it still goes on")
+    i_may_change: bool = Field(description="Pause, resume, delete")
+    i_may_edit: bool = Field(description="Change what it starts and when")

@@ -7,11 +7,12 @@ many workers look; the run's request key names both. What was missed while nothi
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection
+from typing_extensions import TypedDict
 
 from chargehand import clock, ids
 from chargehand.agents.forms import check
@@ -20,18 +21,30 @@ from chargehand.audit.model import Record, Who
 from chargehand.clock import iso
 from chargehand.database import Database, Transaction
 from chargehand.errors import BadInput, Conflict, Forbidden, NotFound
-from chargehand.identity import store as people
 from chargehand.identity.model import SignedIn
+from chargehand.runs import behalf, schedule_terms
 from chargehand.runs import cron as crons
 from chargehand.runs import schedule_store as store
-from chargehand.runs.model import Schedule, ScheduleState
+from chargehand.runs.model import Overlap, Schedule, ScheduleState
 from chargehand.runs.rows import loads
+from chargehand.runs.schedule_terms import Terms
 from chargehand.runs.service import RunService
-from chargehand.runs.starts import may_start, may_steer, new_row, write_start
-from chargehand.runs.store import RunRow
+from chargehand.runs.starts import may_start, may_steer, write_start
 
-SIGNED_IN_BY = "schedule"
-"""What a scheduled run says of its sign-in: nobody was there."""
+MOST_TRIES = 5
+"""How often a change is tried again because the schedule was due at that moment."""
+
+
+class ScheduleChange(TypedDict, total=False):
+    """What is named is changed. None for `ends_at` or `max_runs` lifts the limit."""
+
+    input: Mapping[str, Any]
+    cron: str
+    at: datetime | None
+    time_zone: str
+    ends_at: datetime | None
+    max_runs: int | None
+    overlap: Overlap
 
 
 class Schedules:
@@ -42,17 +55,9 @@ class Schedules:
         self.runs = runs
 
     async def create(
-        self,
-        who: SignedIn,
-        agent: str,
-        value: Mapping[str, Any],
-        *,
-        cron: str = "",
-        at: datetime | None = None,
-        time_zone: str = "UTC",
-        request_key: str = "",
+        self, who: SignedIn, agent: str, value: Mapping[str, Any], terms: Terms, *, request_key: str = ""
     ) -> Schedule:
-        """Start an agent at a time (`at`, aware) or by cron in a time zone. The same request key makes one schedule.
+        """Start an agent at a time or by cron. The same request key makes one schedule.
 
         Raises:
             NotFound: no such agent.
@@ -60,35 +65,17 @@ class Schedules:
             Forbidden: policy does not let this person start the agent now.
             Conflict: the request key was used for another schedule.
         """
-        spec = self.runs.agents.find(agent)
-        check(dict(value), spec.input_schema, field="input")
         now = clock.now()
-        if bool(cron) == (at is not None):
-            raise BadInput("say either a time or a cron expression", field="at", way_out="Leave one of the two out.")
-        if at is not None:
-            if at <= now:
-                raise BadInput("this time is over", field="at", value=iso(at), way_out="Start it now, or name another.")
-            crons.read_zone(time_zone)
-            expression, next_at = "", at
-        else:
-            found = crons.read(cron, time_zone, now)
-            expression, next_at = found.expression, found.after(now)
-        tenant, person = who.principal.tenant, who.principal.id
-        may_start(self.runs.policy, tenant, (person,), spec, value)
+        columns = self._checked(who, agent, value) | terms.columns(now)
         schedule = ids.new_id("sch")
         row = store.ScheduleRow(
             id=schedule,
-            tenant=tenant,
+            tenant=who.principal.tenant,
             request_key=request_key or schedule,
-            agent=spec.name,
-            input=orjson.dumps(dict(value), option=orjson.OPT_SORT_KEYS, default=str).decode(),
-            cron=expression,
-            at=iso(at) if at else "",
-            time_zone=time_zone,
-            principal=person,
+            principal=who.principal.id,
             state="active",
-            next_at=iso(next_at),
             created_at=iso(now),
+            **columns,
         )
 
         def unit(tx: Transaction) -> dict[str, Any]:
@@ -98,12 +85,55 @@ class Schedules:
             return kept
 
         kept = await self.db.write(unit)
-        same = ("agent", "input", "cron", "at", "time_zone", "principal")
+        same = ("agent", "input", "cron", "at", "time_zone", "principal", "ends_at", "max_runs", "overlap")
         if any(kept[name] != getattr(row, name) for name in same):
             raise Conflict(
                 f"The key {request_key!r} was used for another schedule ({kept['id']}).", way_out="Use a fresh key."
             )
         return shown(kept)
+
+    async def change(self, who: SignedIn, schedule: str, change: ScheduleChange) -> Schedule:
+        """Change what it starts, or when; what is not named stays. Policy is asked as for a new one.
+
+        Only its maker may: it acts on the maker's behalf, so nobody else decides what it does.
+
+        Raises:
+            NotFound, BadInput (as for a new one), Conflict (it has ended).
+            Forbidden: it is somebody else's; or policy does not let its maker start the agent now.
+        """
+        for _ in range(MOST_TRIES):
+            row = await self._row(who, schedule)
+            if row["principal"] != who.principal.id:
+                raise Forbidden(
+                    f"{schedule} acts on behalf of {row['principal']}, who alone may change it.",
+                    way_out="Pause or delete it, and make one of your own.",
+                )
+            if row["state"] == "ended":
+                raise Conflict("The schedule has ended.", way_out="Make a new one.")
+            value: Mapping[str, Any] = change.get("input", loads(row["input"]))
+            columns = self._checked(who, row["agent"], value) | _changed(row, change)
+            if columns["max_runs"] and columns["max_runs"] <= row["runs"]:
+                raise BadInput(f"it has started {row['runs']} already", field="max_runs", value=columns["max_runs"])
+
+            def unit(tx: Transaction, row: Mapping[str, Any] = row, columns: dict[str, Any] = columns) -> bool:
+                done = store.change_schedule(tx, row, **columns)
+                if done:
+                    said = {name: columns[name] for name in columns if name not in ("input", "next_at")}
+                    detail = {**said, "changed": sorted(change)}
+                    log.append(tx, _record(_who(who, row), row, "schedule_changed", **detail))
+                return done
+
+            if await self.db.write(unit):
+                return await self.get(who, schedule)
+        raise Conflict("The schedule is changing at this moment.", way_out="Try again.")
+
+    def _checked(self, who: SignedIn, agent: str, value: Mapping[str, Any]) -> dict[str, Any]:
+        """The columns `agent` and `input`, if `who` may start that now. Raises as `create`."""
+        spec = self.runs.agents.find(agent)
+        check(dict(value), spec.input_schema, field="input")
+        may_start(self.runs.policy, who.principal.tenant, (who.principal.id,), spec, value)
+        text = orjson.dumps(dict(value), option=orjson.OPT_SORT_KEYS, default=str).decode()
+        return {"agent": spec.name, "input": text}
 
     async def list(self, who: SignedIn, *, principal: str = "") -> list[Schedule]:
         """Schedules of the tenant, newest first; of one principal if named."""
@@ -146,50 +176,42 @@ class Schedules:
     def _claim(self, tx: Transaction, row: Mapping[str, Any], now: datetime) -> Mapping[str, Any] | None:
         """Move a schedule on and write the run of its due time, or why there is none; None if another worker did."""
         try:
-            due, next_at = _times(row, now)
+            due, next_at = schedule_terms.due_times(row, now)
         except BadInput as error:  # a time zone that is no more: it waits for a person instead of holding up others
             if store.move_on(tx, row, state="paused", last_problem=str(error)):
-                who = Who(principal=row["principal"], chain=(row["principal"],), agent=row["agent"])
-                log.append(tx, _record(who, row, "schedule_paused", why=str(error)))
+                log.append(tx, _record(_self(row), row, "schedule_paused", why=str(error)))
             return None
         columns = {"last_due": iso(due), "next_at": iso(next_at) if next_at else ""}
         if not store.move_on(tx, row, **columns, state="active" if next_at else "ended"):
             return None
         detail = {"due": iso(due), **({"missed_since": row["next_at"]} if row["next_at"] != iso(due) else {})}
+        if row["overlap"] == "skip" and (going := store.run_that_goes_on(tx.connection, row["tenant"], row["id"])):
+            why = f"{going} still went on."
+            store.note_run(tx, row["id"], last_problem=why, last_run="")
+            log.append(tx, _record(_self(row), row, "start_skipped", **detail, why=why))
+            return None
         try:
-            run = self._run(tx.connection, row, due)
-        except (
-            BadInput,
-            Forbidden,
-            NotFound,
-        ) as error:  # policy, person or agent changed meanwhile
+            run = behalf.row_for(
+                tx.connection,
+                self.runs.agents,
+                self.runs.policy,
+                how="schedule",
+                tenant=row["tenant"],
+                principal=row["principal"],
+                agent=row["agent"],
+                value=loads(row["input"]),
+                request_key=store.request_key(row["id"], iso(due)),
+            )
+        except (BadInput, Forbidden, NotFound) as error:  # policy, person or agent changed meanwhile
             store.note_run(tx, row["id"], last_problem=str(error), last_run="")
-            who = Who(principal=row["principal"], chain=(row["principal"],), agent=row["agent"])
-            record = _record(who, row, "start_refused", **detail, why=str(error))
+            record = _record(_self(row), row, "start_refused", **detail, why=str(error))
             log.append(tx, record.model_copy(update={"outcome": "denied"}))
             return None
         found = write_start(tx, run, schedule=row["id"], **detail)
-        store.note_run(tx, row["id"], last_problem="", last_run=found["id"])
+        runs = row["runs"] + 1
+        over = {"state": "ended", "next_at": ""} if schedule_terms.after_start(row, runs) == "ended" else {}
+        store.note_run(tx, row["id"], last_problem="", last_run=found["id"], runs=runs, **over)
         return found
-
-    def _run(self, connection: Connection, row: Mapping[str, Any], due: datetime) -> RunRow:
-        """Raises what a start by the person would raise now."""
-        tenant, person, value = row["tenant"], row["principal"], loads(row["input"])
-        user = people.find_user(connection, tenant, person)
-        if user is None or not user.active:
-            raise Forbidden(f"{person} can't sign in any more.", way_out="Somebody else makes the schedule anew.")
-        spec = self.runs.agents.find(row["agent"])
-        check(value, spec.input_schema, field="input")
-        may_start(self.runs.policy, tenant, (person,), spec, value)
-        return new_row(
-            spec,
-            value,
-            tenant=tenant,
-            chain=(person, spec.principal),
-            principal=person,
-            signed_in_by=SIGNED_IN_BY,
-            request_key=f"schedule:{row['id']}:{iso(due)}",
-        )
 
     async def _turn(self, who: SignedIn, schedule: str, state: ScheduleState, *, of: ScheduleState) -> Schedule:
         row = await self._mine(who, schedule)
@@ -197,7 +219,10 @@ class Schedules:
         if state == "active" and row["state"] == of:
             now = clock.now()
             if row["cron"]:
-                columns["next_at"] = iso(crons.read(row["cron"], row["time_zone"], now).after(now))
+                next_at = crons.read(row["cron"], row["time_zone"], now).after(now)
+                if schedule_terms.within(row, next_at) is None:
+                    raise Conflict("Its end passed while it was paused.", way_out="Change its end, or make a new one.")
+                columns["next_at"] = iso(next_at)
             elif row["at"] <= iso(now):
                 raise Conflict("Its time passed while it was paused.", way_out="Make a new schedule.")
 
@@ -226,14 +251,19 @@ class Schedules:
         return row
 
 
-def _times(row: Mapping[str, Any], now: datetime) -> tuple[datetime, datetime | None]:
-    """The due time to start for, the last one up to now, and the one after it."""
-    first = clock.parse(row["next_at"])
-    if not row["cron"]:
-        return first, None
-    cron = crons.read(row["cron"], row["time_zone"], now)
-    due = cron.last(first=first, until=now)
-    return due, cron.after(due)
+def _changed(row: Mapping[str, Any], change: ScheduleChange) -> dict[str, Any]:
+    """The columns of a schedule after a change. A time instead of a cron expression, or the reverse, replaces it."""
+    terms, now = schedule_terms.of(row), clock.now()
+    if change.get("cron"):
+        terms = replace(terms, at=None)
+    elif change.get("at"):
+        terms = replace(terms, cron="", ends_at=None, max_runs=0)
+    elif "time_zone" not in change:  # the time that comes next stays, also when it is due at this moment
+        now = min(now, clock.parse(row["next_at"]) - timedelta(seconds=1))
+    given: dict[str, Any] = {name: value for name, value in change.items() if name != "input"}
+    if "max_runs" in given:
+        given["max_runs"] = given["max_runs"] or 0
+    return replace(terms, **given).columns(now)
 
 
 def shown(row: Mapping[str, Any]) -> Schedule:
@@ -254,11 +284,20 @@ def shown(row: Mapping[str, Any]) -> Schedule:
         last_run=row["last_run"],
         last_problem=row["last_problem"],
         created_at=clock.parse(row["created_at"]),
+        ends_at=clock.parse(row["ends_at"]) if row["ends_at"] else None,
+        max_runs=row["max_runs"] or None,
+        runs=row["runs"],
+        overlap=row["overlap"],
     )
 
 
 def _who(who: SignedIn, row: Mapping[str, Any]) -> Who:
     return Who(principal=who.principal.id, chain=(who.principal.id,), agent=row["agent"], signed_in_by=who.method)
+
+
+def _self(row: Mapping[str, Any]) -> Who:
+    """Nobody was there: the one on whose behalf it starts."""
+    return Who(principal=row["principal"], chain=(row["principal"],), agent=row["agent"])
 
 
 def _record(who: Who, row: Mapping[str, Any], event: str, **more: Any) -> Record:

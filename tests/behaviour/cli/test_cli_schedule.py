@@ -15,6 +15,13 @@ def test_a_schedule_is_made_listed_paused_resumed_and_deleted(signed_in: SignedI
     made = command(*create, "--cron", "0 8 * * MON-FRI", "-z", "Europe/Berlin", "--json").json
     assert made["words"] == "At 08:00 on Monday through Friday"
     assert made["id"] in command("schedule", "list").out
+    edited = command(
+        "schedule", "edit", made["id"], "--cron", "0 9 * * *", "--max-runs", "3", "--overlap", "skip", "--json"
+    )
+    assert (edited.json["words"], edited.json["max_runs"], edited.json["overlap"]) == ("At 09:00 every day", 3, "skip")
+    assert (edited.json["time_zone"], edited.json["input"]) == ("Europe/Berlin", made["input"])
+    edited = command("schedule", "edit", made["id"], "--max-runs", "0", "--ends", "2099-12-01", "--json")
+    assert (edited.json["max_runs"], edited.json["ends_at"]) == (None, "2099-11-30T23:00:00Z")
     assert "paused" in command("schedule", "pause", made["id"]).out
     assert "active" in command("schedule", "resume", made["id"]).out
     assert command("schedule", "delete", made["id"], "--json").json == {"deleted": made["id"]}

@@ -14,6 +14,7 @@ import pytest
 from chargehand import clock
 from chargehand.identity import store as people
 from chargehand.identity.service import new_user
+from chargehand.runs.schedule_terms import Terms
 from chargehand.runs.schedules import Schedules
 from chargehand.runs.service import RunService
 from fixtures.crash_stack import AMY, PATIENCE_SECONDS, Stack, approve_all, ended, kill_gateway, stack
@@ -50,7 +51,7 @@ async def test_killed_between_claiming_and_starting_there_is_one_run(tmp_path: P
         made.kill("gateway")
         stalled = tmp_path / "stalled"
         made.start("gateway", STALL=str(stalled))
-        schedule = await schedules.create(AMY, "clerk", {"name": "job"}, at=clock.now() + timedelta(seconds=1))
+        schedule = await schedules.create(AMY, "clerk", {"name": "job"}, Terms(at=clock.now() + timedelta(seconds=1)))
         async with asyncio.timeout(PATIENCE_SECONDS):
             while not stalled.exists():  # noqa: ASYNC110  # another process makes it
                 await asyncio.sleep(0.05)
@@ -73,7 +74,7 @@ async def test_killed_at_any_moment_each_due_time_has_one_run(tmp_path: Path) ->
         approving = asyncio.create_task(approve_all(approvals, runs))
         for number in range(SCHEDULES):
             at = clock.now() + timedelta(seconds=1 + number)
-            await schedules.create(AMY, "clerk", {"name": f"job-{number}"}, at=at)
+            await schedules.create(AMY, "clerk", {"name": f"job-{number}"}, Terms(at=at))
         for _ in range(4):
             await asyncio.sleep(random.uniform(0.3, 1.2))
             kill_gateway(made)

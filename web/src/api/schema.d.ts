@@ -12345,6 +12345,8 @@ export interface operations {
         parameters: {
             query?: {
                 agent?: string;
+                /** @description Of the agent, in full */
+                version?: string;
                 state?: ("starting" | "running" | "waiting" | "paused" | "stopping" | "succeeded" | "failed" | "stopped")[] | null;
                 principal?: string;
                 /** @description e.g. the order number */
