@@ -165,7 +165,7 @@ def schedule(n: int, state: Any, **other: Any) -> plans.ScheduleView:
         "id": f"sch_{n}", "agent": AGENT, "input": {"complaint": "Goods damaged in transit", "order": f"SO-10{40 + n}"}, "at": None, "cron": "",
         "time_zone": "Europe/Berlin", "words": "Once", "principal": "person:amy", "principal_name": "Amy Chen", "state": state,
         "next_at": ahead(hours=3 * n) if state == "active" else None, "last_due": None, "last_run": "", "last_problem": "",
-        "created_at": ago(days=n), "i_may_change": True,
+        "created_at": ago(days=n), "i_may_change": True, "i_may_edit": True, "ends_at": None, "max_runs": None, "runs": 2 * n, "overlap": "start",
     }  # fmt: skip
     return plans.ScheduleView(**values | other)
 

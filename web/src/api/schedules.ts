@@ -33,6 +33,12 @@ export async function createSchedule(body: Schemas['NewSchedule']): Promise<Sche
   return made;
 }
 
+/** Only its maker may: it starts on the maker's behalf. What is left out stays. */
+export async function changeSchedule(schedule: string, body: Schemas['ChangeSchedule']): Promise<void> {
+  await must(http.PATCH('/api/schedules/{schedule}', { params: { path: { schedule } }, body }));
+  await renew();
+}
+
 export async function turnSchedule(schedule: string, to: 'pause' | 'resume'): Promise<void> {
   const params = { path: { schedule } };
   await must(to === 'pause' ? http.POST('/api/schedules/{schedule}/pause', { params }) : http.POST('/api/schedules/{schedule}/resume', { params }));

@@ -48,9 +48,10 @@ export function Footer({ approval, asking, busy, comment, error, onComment, onPr
         <TextArea hideLabel label={t('approvals.comment')} placeholder={t('approvals.comment')} maxLength={2000} rows={1} value={comment} onChange={(event) => onComment(event.target.value)} />
       </div>
       {onSuggest && <button type="button" className={`link sm ${css.suggest}`} onClick={onSuggest}>{t('approvals.suggest')}</button>}
+      {approval.i_may_only_deny && <p className="sm ink2">{approval.why_not}</p>}
       <div className={css.buttons}>
         <Button look="deny" busy={busy} onClick={() => onPress(false)} keys={keys ? 'D' : undefined}>{t('approvals.deny')}</Button>
-        <Button look="approve" busy={busy} onClick={() => onPress(true)} keys={keys ? 'A' : undefined}>{t('approvals.approveWhat', { what: amount }).trim()}</Button>
+        <Button look="approve" busy={busy} disabled={approval.i_may_only_deny} onClick={() => onPress(true)} keys={keys ? 'A' : undefined}>{t('approvals.approveWhat', { what: amount }).trim()}</Button>
       </div>
     </footer>
   );

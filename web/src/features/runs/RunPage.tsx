@@ -16,6 +16,7 @@ import css from './RunPage.module.css';
 import { RunResult } from './RunResult';
 import { Story } from './Story';
 import { Trace } from './Trace';
+import { useTitleOf } from './useTitleOf';
 import { useRunStream } from './useRunStream';
 import { WaitingFor } from './WaitingFor';
 import { isOpen } from './words';
@@ -29,15 +30,17 @@ export function RunPage() {
   const steps = useQuery(stepsQuery(id));
   const open = run.data ? isOpen(run.data.state) : false;
   useRunStream(id, open);
-  const title = run.data?.title ?? id;
+  const titleOf = useTitleOf();
+  const title = run.data ? titleOf(run.data) : id;
+  const subject = run.data?.business_key ?? '';
   return (
-    <Page fill name={run.data?.business_key && !title.includes(run.data.business_key) ? `${title}: ${run.data.business_key}` : title}
+    <Page fill name={subject ? `${title}: ${subject}` : title}
       title={
         <span className="row wrap">
           <Link to="/runs" search={{}} className={css.up}>{t('nav.runs')}</Link>
           <ChevronRight size={14} className="muted" aria-hidden />
           <span>{title}</span>
-          {run.data?.business_key && !title.includes(run.data.business_key) && <span className={css.subject}>{run.data.business_key}</span>}
+          {subject && <span className={css.subject}>{subject}</span>}
         </span>
       }
       beside={run.data && <span aria-live="polite"><State name={run.data.state} /></span>}

@@ -16,6 +16,7 @@ import { Table, type Column } from '../../ui/Table';
 import { Time } from '../../ui/Time';
 import { Questions } from './Questions';
 import css from './Runs.module.css';
+import { useTitleOf } from './useTitleOf';
 import { STATES } from './words';
 
 export function RunsPage() {
@@ -71,8 +72,9 @@ export function RunsPage() {
 
 function RunTable({ rows }: { rows: RunSummary[] }) {
   const { t } = useTranslation();
+  const titleOf = useTitleOf();
   const columns: Column<RunSummary>[] = [
-    { id: 'title', head: t('runs.workflow'), main: true, cell: (run) => <Link to="/runs/$run" params={{ run: run.id }}>{run.title}</Link> },
+    { id: 'title', head: t('runs.workflow'), main: true, cell: (run) => <Link to="/runs/$run" params={{ run: run.id }}>{titleOf(run)}</Link> },
     { id: 'subject', head: t('runs.subject'), cell: (run) => <span className="ink2">{run.business_key}</span> },
     { id: 'state', head: t('runs.state'), cell: (run) => <StateAndWhy run={run} /> },
     { id: 'who', head: t('runs.startedBy'), wide: true, cell: (run) => <Person id={run.principal} name={run.principal_name} small /> },

@@ -4,18 +4,15 @@ import { useTranslation } from 'react-i18next';
 import { Problem } from '../../api/problem';
 import { dueQuery } from '../../api/schedules';
 import { cronInWords } from '../../ui/cron';
-import { Segmented, SelectField, TextField } from '../../ui/Field';
+import { CheckField, Segmented, SelectField, TextField } from '../../ui/Field';
 import { date, locale } from '../../ui/format';
 import css from './Schedules.module.css';
-import { cronOf, OFTEN, zone, type Often, type Plan } from './plan';
+import { cronOf, localTime, OFTEN, zone, type Often, type Plan } from './plan';
 
 const DUE: Intl.DateTimeFormatOptions = { weekday: 'short', day: 'numeric', month: 'short', year: 'numeric', hour: '2-digit', minute: '2-digit', hour12: false };
 
 const weekday = (day: number) => new Intl.DateTimeFormat(locale(), { weekday: 'long', timeZone: 'UTC' }).format(new Date(Date.UTC(2000, 0, 2 + day)));
 const WEEK = [1, 2, 3, 4, 5, 6, 0];
-
-/** Now, as a field for local times takes it. */
-const localNow = () => new Date(Date.now() - new Date().getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
 
 /** When: once, or again and again, said back in words with the next five times. */
 export function PlanFields({ plan, onChange }: { plan: Plan; onChange: (plan: Plan) => void }) {
@@ -25,7 +22,7 @@ export function PlanFields({ plan, onChange }: { plan: Plan; onChange: (plan: Pl
     <fieldset className={css.plan} aria-label={t('schedules.when')}>
       <Segmented label={t('schedules.when')} value={plan.kind} onChange={(kind) => set({ kind })} options={[{ value: 'once', label: t('schedules.once') }, { value: 'again', label: t('schedules.again') }]} />
       {plan.kind === 'once' ? (
-        <TextField type="datetime-local" label={t('schedules.at')} hint={t('schedules.inZone', { zone: zone() })} required min={localNow()} value={plan.at} onChange={(event) => set({ at: event.target.value })} />
+        <TextField type="datetime-local" label={t('schedules.at')} hint={t('schedules.inZone', { zone: zone() })} required min={localTime(new Date())} value={plan.at} onChange={(event) => set({ at: event.target.value })} />
       ) : (
         <>
           <div className={css.two}>
@@ -40,6 +37,14 @@ export function PlanFields({ plan, onChange }: { plan: Plan; onChange: (plan: Pl
             {plan.often === 'monthly' && <TextField type="number" min={1} max={31} label={t('schedules.day')} required value={plan.day} onChange={(event) => set({ day: event.target.value })} />}
           </div>
           <Due cron={cronOf(plan)} />
+          <details className={css.limits} open={plan.until !== '' || plan.most !== '' || plan.skip}>
+            <summary className="link sm">{t('schedules.limits')}</summary>
+            <div className={css.two}>
+              <TextField type="date" label={t('schedules.until')} min={localTime(new Date()).slice(0, 10)} value={plan.until} onChange={(event) => set({ until: event.target.value })} />
+              <TextField type="number" min={1} max={1_000_000} label={t('schedules.most')} value={plan.most} onChange={(event) => set({ most: event.target.value })} />
+            </div>
+            <CheckField label={t('schedules.skip')} hint={t('schedules.skipHint')} checked={plan.skip} onChange={(event) => set({ skip: event.target.checked })} />
+          </details>
         </>
       )}
     </fieldset>

@@ -1,6 +1,6 @@
 import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
-import { CalendarClock, CalendarPlus, Ellipsis, Pause, Play, Trash2 } from 'lucide-react';
+import { CalendarClock, CalendarPlus, Ellipsis, Pause, Pencil, Play, Trash2 } from 'lucide-react';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { agentsQuery } from '../../api/agents';
@@ -17,6 +17,7 @@ import { State } from '../../ui/State';
 import { Table } from '../../ui/Table';
 import { Time } from '../../ui/Time';
 import { toast } from '../../ui/toast';
+import { EditDialog } from './EditDialog';
 import css from './Schedules.module.css';
 import { zone } from './plan';
 
@@ -39,6 +40,7 @@ function ScheduleTable({ rows }: { rows: Schedule[] }) {
   const { t } = useTranslation();
   const agents = useQuery(agentsQuery).data ?? [];
   const [leaving, setLeaving] = useState<Schedule | null>(null);
+  const [editing, setEditing] = useState<Schedule | null>(null);
   const title = (each: Schedule) => agents.find((agent) => agent.name === each.agent)?.title ?? humanize(each.agent);
   return (
     <>
@@ -49,9 +51,10 @@ function ScheduleTable({ rows }: { rows: Schedule[] }) {
         { id: 'last', head: t('schedules.last'), wide: true, cell: (each) => <Last schedule={each} /> },
         { id: 'who', head: t('runs.startedBy'), wide: true, cell: (each) => <Person id={each.principal} name={each.principal_name} small /> },
         { id: 'state', head: t('runs.state'), cell: (each) => <State name={each.state} quiet={each.state === 'active'} /> },
-        { id: 'acts', head: t('common.more'), hideHead: true, end: true, cell: (each) => each.i_may_change && <Acts schedule={each} title={title(each)} onDelete={() => setLeaving(each)} /> },
+        { id: 'acts', head: t('common.more'), hideHead: true, end: true, cell: (each) => each.i_may_change && <Acts schedule={each} title={title(each)} onEdit={() => setEditing(each)} onDelete={() => setLeaving(each)} /> },
       ]} />
       {leaving && <DeleteDialog schedule={leaving} title={title(leaving)} onClose={() => setLeaving(null)} />}
+      {editing && <EditDialog schedule={editing} onClose={() => setEditing(null)} />}
     </>
   );
 }
@@ -78,12 +81,13 @@ function Last({ schedule }: { schedule: Schedule }) {
   return (
     <span className={css.last}>
       {schedule.last_run ? <Link className="link" to="/runs/$run" params={{ run: schedule.last_run }}><Time at={schedule.last_due} as="relative" /></Link> : <Time at={schedule.last_due} as="relative" />}
+      {schedule.runs > 1 && <span className="xs muted">{t('schedules.runsSoFar', { count: schedule.runs })}</span>}
       {schedule.last_problem && <span className={css.problem}>{schedule.last_problem}</span>}
     </span>
   );
 }
 
-function Acts({ schedule, title, onDelete }: { schedule: Schedule; title: string; onDelete: () => void }) {
+function Acts({ schedule, title, onEdit, onDelete }: { schedule: Schedule; title: string; onEdit: () => void; onDelete: () => void }) {
   const { t } = useTranslation();
   const turn = async (to: 'pause' | 'resume') => {
     try {
@@ -97,6 +101,7 @@ function Acts({ schedule, title, onDelete }: { schedule: Schedule; title: string
     <Menu label={label} items={[
       ...(schedule.state === 'active' ? [{ label: t('run.pause'), icon: <Pause />, onSelect: () => void turn('pause') }] : []),
       ...(schedule.state === 'paused' ? [{ label: t('run.resume'), icon: <Play />, onSelect: () => void turn('resume') }] : []),
+      ...(schedule.i_may_edit && schedule.state !== 'ended' ? [{ label: t('schedules.edit'), icon: <Pencil />, onSelect: onEdit }] : []),
       { label: t('schedules.delete'), icon: <Trash2 />, danger: true, onSelect: onDelete },
     ]} trigger={(props) => <IconButton label={label} {...props}><Ellipsis size={16} aria-hidden /></IconButton>} />
   );

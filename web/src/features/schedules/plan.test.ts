@@ -1,7 +1,7 @@
 import { afterAll, expect, test } from 'vitest';
 import { startLanguage } from '../../i18n';
 import { cronInWords } from '../../ui/cron';
-import { cronOf, FRESH, isWhole, planOf, whenOf, type Plan } from './plan';
+import { cronOf, FRESH, isWhole, planOf, planOfSchedule, whenOf, type Plan } from './plan';
 
 afterAll(() => startLanguage('en'));
 
@@ -24,6 +24,14 @@ test('what the API takes is a moment with its offset, or a pattern in the viewer
   const once = whenOf({ ...FRESH, at: '2030-01-02T03:04' });
   expect(once).toMatchObject({ at: new Date('2030-01-02T03:04').toISOString(), cron: '' });
   expect(whenOf(again({ often: 'daily' }))).toMatchObject({ at: null, cron: '0 8 * * *', time_zone: Intl.DateTimeFormat().resolvedOptions().timeZone });
+});
+
+test('a schedule that exists comes back as the plan that made it', () => {
+  for (const plan of [again({ often: 'weekly', weekday: '3', until: '2031-02-03', most: '7', skip: true }), { ...FRESH, at: '2031-01-02T03:04' }]) {
+    const when = whenOf(plan);
+    expect(whenOf(planOfSchedule({ ...when, at: when.at ?? null, ends_at: when.ends_at ?? null, max_runs: when.max_runs ?? null }))).toEqual(when);
+  }
+  expect(whenOf(again({ until: '2031-02-03', most: '7', skip: true }))).toMatchObject({ max_runs: 7, overlap: 'skip', ends_at: new Date('2031-02-03T23:59:59').toISOString() });
 });
 
 test('a time that is over, or a pattern of other than five fields, is not asked for', () => {

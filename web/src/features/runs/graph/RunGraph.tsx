@@ -1,5 +1,5 @@
 import { Ban, Check, CircleSlash, Flag, Hand, LoaderCircle, Maximize, Minus, Play, Plus, Split, Sparkles, TriangleAlert, User, Workflow, Wrench, type LucideIcon } from 'lucide-react';
-import { useEffect, useLayoutEffect, useMemo, useRef, useState, type PointerEvent } from 'react';
+import { useEffect, useLayoutEffect, useMemo, useRef, useState, type KeyboardEvent, type PointerEvent } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { Graph, GraphNode } from '../../../api/agents';
 import type { NodeState, Step } from '../../../api/runs';
@@ -15,6 +15,9 @@ const BADGES: Record<NodeState['state'], LucideIcon> = {
   running: LoaderCircle, waiting: Hand, succeeded: Check, failed: TriangleAlert, denied: Ban, rejected: Ban, expired: CircleSlash, in_doubt: TriangleAlert, stopped: CircleSlash,
 };
 
+/** As in Graph.module.css. */
+const PADDING = 8;
+
 type RunGraphProps = { graph: Graph; nodes: Record<string, NodeState>; steps: Step[]; selected: string | null; onSelect: (node: string | null) => void };
 
 /** The agent's graph as it works. Nodes are buttons in reading order, so it can be used without a mouse. */
@@ -24,15 +27,23 @@ export default function RunGraph({ graph, nodes, steps, selected, onSelect }: Ru
   const layout = useMemo(() => place(graph, open), [graph, open]);
   const taken = useMemo(() => takenEdges(layout.edges, steps, withEnds(graph, nodes)), [layout, steps, nodes, graph]);
   const pane = useRef<HTMLDivElement>(null);
-  const { scale, zoom, fit } = useFit(pane, layout);
-  const drag = useDrag(pane);
+  const { scale, zoom, fit, own } = useFit(pane, layout);
+  useFollow(pane, layout, scale, Object.keys(nodes).find((id) => nodes[id]!.state === 'running' || nodes[id]!.state === 'waiting'), own);
+  const drag = useDrag(pane, own);
+  const onKeyDown = (event: KeyboardEvent) => {
+    const act = { '+': () => zoom(1.25), '=': () => zoom(1.25), '-': () => zoom(0.8), '0': fit }[event.key];
+    if (event.key.startsWith('Arrow')) own.current = true; // the browser scrolls the pane
+    if (!act || event.ctrlKey || event.metaKey || event.altKey) return;
+    event.preventDefault();
+    act();
+  };
   const toggle = (node: GraphNode) => {
     if (node.kind !== 'subgraph') return onSelect(node.id === selected ? null : node.id);
     setOpen((old) => { const next = new Set(old); if (!next.delete(node.id)) next.add(node.id); return next; });
   };
   return (
     <div className={css.frame}>
-      <div className={css.pane} ref={pane} tabIndex={0} role="group" aria-label={t('run.graph')} {...drag} onClick={(event) => { if (event.target === event.currentTarget) onSelect(null); }}>
+      <div className={css.pane} ref={pane} tabIndex={0} role="group" aria-label={t('run.graph')} aria-keyshortcuts="+ - 0" onKeyDown={onKeyDown} {...drag} onClick={(event) => { if (event.target === event.currentTarget) onSelect(null); }}>
         <div className={css.sizer} style={{ width: layout.width * scale, height: layout.height * scale }}>
           <div className={css.canvas} style={{ width: layout.width, height: layout.height, scale: String(scale) }}>
             {layout.boxes.map((box) => (
@@ -95,7 +106,11 @@ function Node({ node, x, y, state, inRun, selected, onPress }: NodeProps) {
   );
 }
 
-/** Fits the drawing into the pane until the person zooms. */
+const SMALLEST = 0.3;
+const LARGEST = 1.6;
+const READABLE = 0.6;
+
+/** Fits the drawing into the pane until the person zooms: whole where it stays readable, else to the pane's width. */
 function useFit(pane: React.RefObject<HTMLDivElement | null>, layout: Layout) {
   const [scale, setScale] = useState(1);
   const own = useRef(false);
@@ -103,8 +118,9 @@ function useFit(pane: React.RefObject<HTMLDivElement | null>, layout: Layout) {
     own.current = false;
     const box = pane.current;
     if (!box || layout.width === 0) return;
-    const whole = Math.min(box.clientWidth / layout.width, box.clientHeight / layout.height, 1);
-    setScale(Math.max(whole, Math.min(0.62, box.clientWidth / layout.width)));
+    const wide = Math.min((box.clientWidth - 2 * PADDING) / layout.width, 1);
+    const whole = Math.min(wide, (box.clientHeight - 2 * PADDING) / layout.height);
+    setScale(Math.max(SMALLEST, whole >= READABLE ? whole : wide));
   };
   useLayoutEffect(fit, [layout]);
   useEffect(() => {
@@ -116,13 +132,23 @@ function useFit(pane: React.RefObject<HTMLDivElement | null>, layout: Layout) {
   });
   const zoom = (by: number) => {
     own.current = true;
-    setScale((old) => Math.max(0.3, Math.min(1.6, old * by)));
+    setScale((old) => Math.max(SMALLEST, Math.min(LARGEST, old * by)));
   };
-  return { scale, zoom, fit };
+  return { scale, zoom, fit, own };
+}
+
+/** Keeps the node where the run is now in sight, until the person moves the view. */
+function useFollow(pane: React.RefObject<HTMLDivElement | null>, layout: Layout, scale: number, at: string | undefined, own: React.RefObject<boolean>) {
+  useEffect(() => {
+    const box = pane.current;
+    const found = layout.nodes.find((each) => each.node.id === at);
+    if (!box || !found || own.current) return;
+    box.scrollTo(found.x * scale - box.clientWidth / 2, found.y * scale - box.clientHeight / 2);
+  }, [pane, layout, scale, at, own]);
 }
 
 /** Dragging the ground moves the view. */
-function useDrag(pane: React.RefObject<HTMLDivElement | null>) {
+function useDrag(pane: React.RefObject<HTMLDivElement | null>, own: React.RefObject<boolean>) {
   const from = useRef<{ x: number; y: number; left: number; top: number } | null>(null);
   return {
     onPointerDown: (event: PointerEvent) => {
@@ -132,6 +158,7 @@ function useDrag(pane: React.RefObject<HTMLDivElement | null>) {
     },
     onPointerMove: (event: PointerEvent) => {
       if (!from.current || event.buttons === 0) { from.current = null; return; }
+      own.current = true;
       pane.current!.scrollTo(from.current.left + from.current.x - event.clientX, from.current.top + from.current.y - event.clientY);
     },
     onPointerUp: () => { from.current = null; },

@@ -38,3 +38,16 @@ test('an open subgraph gives way to its nodes, and edges go to its ends', () => 
   expect(placed.boxes).toHaveLength(1);
   expect(placed.width).toBeGreaterThan(0);
 });
+
+test('everything lies within the drawing, loops of a node to itself too', () => {
+  const graph: Graph = { mermaid: '', nodes: [node('s', '', 'start'), node('a'), node('b'), node('c'), node('z')], edges: [edge('s', 'a'), edge('a', 'a', true), edge('s', 'z', true), edge('a', 'b'), edge('b', 'c'), edge('b', 'b', true), edge('c', 'a', true), edge('c', 'z'), edge('a', 'z', true)] };
+  const placed = place(graph, new Set());
+  const points = placed.edges.flatMap((each) => each.points);
+  expect(placed.edges.filter((each) => each.source === each.target).map((each) => each.points.length)).toEqual([4, 4]);
+  for (const { x, y } of points) {
+    expect(x).toBeGreaterThanOrEqual(0);
+    expect(x).toBeLessThanOrEqual(placed.width);
+    expect(y).toBeGreaterThanOrEqual(0);
+    expect(y).toBeLessThanOrEqual(placed.height);
+  }
+});

@@ -2,8 +2,10 @@
 import dagre from '@dagrejs/dagre';
 import type { Graph, GraphNode } from '../../../api/agents';
 
-export const NODE = { width: 208, height: 54 };
+export const NODE = { width: 188, height: 52 };
 const END = { width: 92, height: 36 };
+const LOOP = 18;
+const MARGIN = 16;
 
 /** Start and end are small: nothing happens there. */
 export const sizeOf = (node: GraphNode) => (node.kind === 'start' || node.kind === 'end' ? END : NODE);
@@ -51,22 +53,22 @@ export function backEdges(nodes: readonly GraphNode[], edges: readonly Edge[]): 
 export function place(graph: Graph, open: ReadonlySet<string>): Layout {
   const { nodes, edges } = visible(graph, open);
   const plan = new dagre.graphlib.Graph();
-  plan.setGraph({ rankdir: 'TB', nodesep: 26, ranksep: 44, edgesep: 18, marginx: 16, marginy: 16 });
+  plan.setGraph({ rankdir: 'TB', nodesep: 20, ranksep: 40, edgesep: 8 });
   plan.setDefaultEdgeLabel(() => ({}));
   for (const node of nodes) plan.setNode(node.id, { ...sizeOf(node) });
   const back = backEdges(nodes, edges);
-  for (const edge of edges) plan.setEdge(edge.source, edge.target, edge.label ? { width: edge.label.length * 6 + 12, height: 16, labelpos: 'c' } : {});
+  // A node that leads to itself is drawn by us: dagre keeps no room for such loops.
+  for (const edge of edges) if (edge.source !== edge.target) plan.setEdge(edge.source, edge.target, edge.label ? { width: edge.label.length * 6 + 12, height: 16, labelpos: 'c' } : {});
   dagre.layout(plan);
   const placed = nodes.map((node) => {
     const at = plan.node(node.id) as Point;
     return { node, x: at.x - sizeOf(node).width / 2, y: at.y - sizeOf(node).height / 2 };
   });
   const drawn = edges.map((edge): PlacedEdge => {
+    const shared = { source: edge.source, target: edge.target, label: edge.label, conditional: edge.conditional };
+    if (edge.source === edge.target) return { ...shared, points: loopAt(placed.find((each) => each.node.id === edge.source)!), back: true };
     const route = plan.edge(edge.source, edge.target) as { points: Point[]; x?: number; y?: number };
-    return {
-      source: edge.source, target: edge.target, label: edge.label, conditional: edge.conditional, points: route.points,
-      at: route.x === undefined ? undefined : { x: route.x, y: route.y ?? 0 }, back: back.has(`${edge.source}→${edge.target}`),
-    };
+    return { ...shared, points: route.points, at: route.x === undefined ? undefined : { x: route.x, y: route.y ?? 0 }, back: back.has(`${edge.source}→${edge.target}`) };
   });
   const boxes = [...open].flatMap((id): Box[] => {
     const inside = placed.filter((each) => each.node.parent === id);
@@ -77,8 +79,30 @@ export function place(graph: Graph, open: ReadonlySet<string>): Layout {
     const bottom = Math.max(...inside.map((each) => each.y + NODE.height)) + 12;
     return [{ id, label: graph.nodes.find((node) => node.id === id)?.label ?? id, x, y, width: right - x, height: bottom - y }];
   });
-  const size = plan.graph() as { width?: number; height?: number };
-  return { nodes: placed, edges: drawn, boxes, width: size.width ?? 0, height: size.height ?? 0 };
+  return withinBounds({ nodes: placed, edges: drawn, boxes });
+}
+
+/** A loop at the right side of a node, from its upper half back to its lower. */
+function loopAt({ node, x, y }: PlacedNode): Point[] {
+  const { width, height } = sizeOf(node);
+  const right = x + width;
+  return [{ x: right, y: y + height * 0.3 }, { x: right + LOOP, y: y + height * 0.3 }, { x: right + LOOP, y: y + height * 0.7 }, { x: right, y: y + height * 0.7 }];
+}
+
+/** Moves the drawing so that everything in it, edges and boxes too, lies within its width and height. */
+function withinBounds({ nodes, edges, boxes }: Omit<Layout, 'width' | 'height'>): Layout {
+  const points = [
+    ...nodes.flatMap(({ node, x, y }) => [{ x, y }, { x: x + sizeOf(node).width, y: y + sizeOf(node).height }]),
+    ...edges.flatMap((edge) => edge.points), ...boxes.flatMap((box) => [{ x: box.x, y: box.y }, { x: box.x + box.width, y: box.y + box.height }]),
+  ];
+  if (points.length === 0) return { nodes, edges, boxes, width: 0, height: 0 };
+  const left = Math.min(...points.map((point) => point.x)) - MARGIN;
+  const top = Math.min(...points.map((point) => point.y)) - MARGIN;
+  const moved = <T extends Point>(at: T): T => ({ ...at, x: at.x - left, y: at.y - top });
+  return {
+    nodes: nodes.map(moved), boxes: boxes.map(moved), edges: edges.map((edge) => ({ ...edge, points: edge.points.map(moved), at: edge.at && moved(edge.at) })),
+    width: Math.max(...points.map((point) => point.x)) - left + MARGIN, height: Math.max(...points.map((point) => point.y)) - top + MARGIN,
+  };
 }
 
 /** A smooth path through dagre's points. */
