@@ -6,16 +6,21 @@ A refused connection is provably not sent. Everything unclear is `unclear`, and 
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from chargehand import clock
-from chargehand.connectors.model import ToolResult
+from chargehand.connectors import schemas
+from chargehand.connectors.model import Pin, ToolResult
 from chargehand.errors import Ambiguous, BadInput, ConnectorUnavailable, Quarantined
 from chargehand.gateway.desk import Case, Desk
 from chargehand.outcome import Failure
 
 logger = logging.getLogger("chargehand.gateway")
+
+LOOKUP_FIELDS = frozenset({"key", "found", "finished"})
+"""What every lookup answers (`connectors.declare.Lookup`); the rest tells what was found."""
 
 AnswerKind = Literal["succeeded", "failed", "not_sent", "quarantined", "unclear", "found", "absent", "unknown"]
 
@@ -30,6 +35,8 @@ class Answer:
     detail: str = ""
     look_up_possible: bool = False
     """Whether the system could be asked by key, had the call no clear end."""
+    result: Any = None
+    """With `found`: what the call itself would have answered, as far as the system still tells."""
 
 
 async def dispatch(desk: Desk, case: Case) -> Answer:
@@ -75,8 +82,31 @@ async def look_up(desk: Desk, case: Case) -> Answer:
     if value.get("found") is False:
         return Answer("absent")
     if value.get("found") is True and value.get("finished", True) is True:
-        return Answer("found", value=value)
+        return Answer("found", value=value, result=_result_in(case.pin, value))
     return Answer("unknown", value=value, detail="The system knows the key, but not that the call was finished.")
+
+
+def _result_in(pin: Pin | None, found: Mapping[str, Any]) -> Any:
+    """The part of a lookup's answer that is a result of the looked-up tool, by its reviewed schema; else all it tells.
+
+    A part named `result` comes first, so that a lookup can say which one is meant.
+    """
+    told = {name: part for name, part in found.items() if name not in LOOKUP_FIELDS}
+    schema = pin.output_schema if pin else None
+    if schema is None:
+        return told.get("result", told or None)
+    for part in (told.get("result"), *told.values()):
+        if isinstance(part, dict) and _fits(schema, part):
+            return part
+    return told or None
+
+
+def _fits(schema: Mapping[str, Any], part: Any) -> bool:
+    try:
+        schemas.check(schema, part, field="result")
+    except BadInput:
+        return False
+    return True
 
 
 def _answer(result: ToolResult) -> Answer:

@@ -178,7 +178,7 @@ def _looked_up(tx: Transaction, known: StoredCall, answer: Answer, asked_at: dat
         found = answer.value or {}
         # What was found may be personal, so the log has its digest only, as of any result.
         said = {name: found[name] for name in ("found", "finished") if name in found}
-        return finish(tx, known, "succeeded", value=found.get("result"), detail={"found_by_key": said})
+        return finish(tx, known, "succeeded", value=answer.result, detail={"found_by_key": said})
     if not dead(known, asked_at):
         return _later(tx, known, "The system has no trace of it yet, and a message may still arrive.")
     if answer.kind == "absent":

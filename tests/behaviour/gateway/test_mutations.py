@@ -244,6 +244,13 @@ class Change:
 CHANGE_NAMES = [name for name, value in vars(Change).items() if not name.startswith("_") and name != "sql" and value]
 
 
+@pytest.mark.parametrize("name", CHANGE_NAMES)
+async def test_each_change_alone_is_seen(world: World, name: str) -> None:
+    call, approval = await approved(world, 1)
+    await getattr(Change(world, call, approval, random.Random(1)), name)()
+    assert not await executed(world, call)
+
+
 async def test_no_change_of_the_surroundings_is_missed(world: World) -> None:
     rng = random.Random(42)
     start, pins, rules, roles = world.clock.at, world.pins.pins, world.policy.rules, world.policy.roles

@@ -172,6 +172,14 @@ async def test_two_drafts_of_one_base_do_not_undo_each_other(revisions: PolicyRe
         await revisions.activate(FAY, other.id, other.content_hash)
 
 
+async def test_what_is_activated_is_what_was_looked_at(revisions: PolicyRevisions) -> None:
+    draft = await reviewed(revisions)
+    with pytest.raises(Conflict, match="changed after you looked"):
+        await revisions.activate(FAY, draft.id, "0" * 64)
+    assert [one.counter for one in await revisions.revisions("acme")] == []
+    await revisions.activate(FAY, draft.id, draft.content_hash)
+
+
 async def test_of_two_who_activate_at_once_in_two_processes_one_wins(revisions: PolicyRevisions, db: Database) -> None:
     draft = await reviewed(revisions)
     second = Database(db.url)
@@ -329,3 +337,15 @@ def test_reloading_while_deciding_never_flips_or_blocks() -> None:
     assert min(decided) > 100
     policies.put_in_force(other, counter=3)
     assert policies.revision("acme") == one.revision, "an older activation never replaces a newer one"
+
+
+async def test_a_draft_deletes_a_file(revisions: PolicyRevisions) -> None:
+    case = CASE.format(expect="allow") if "{expect}" in CASE else CASE
+    draft = await revisions.draft(ROOT, "With a case", {"cases/one.yaml": case})
+    assert "cases/one.yaml" in draft.files
+    without = await revisions.change(ROOT, draft.id, draft.content_hash, files={"acme/cases/one.yaml": None})
+    assert "cases/one.yaml" not in without.files
+    with pytest.raises(BadInput, match="not there"):
+        await revisions.change(ROOT, draft.id, without.content_hash, files={"cases/one.yaml": None})
+    with pytest.raises(BadPolicy, match="rules.yaml:1: is missing"):
+        await revisions.draft(ROOT, "Without rules", {"rules.yaml": None})
