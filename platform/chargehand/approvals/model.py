@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, Protocol
@@ -75,6 +76,10 @@ class Definitions(Protocol):
 
     def input_schema(self, tool: str) -> dict[str, Any] | None:
         """JSON Schema of the arguments; None for a tool that is not pinned."""
+        ...
+
+    def says(self, tool: str, arguments: Mapping[str, Any]) -> dict[str, str]:
+        """By language, the sentence of a call with these arguments; empty for a tool that is not pinned."""
         ...
 
     def check(self, tool: str, arguments: dict[str, Any], *, field: str) -> None:

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Query, Request
 
 from chargehand import clock
 from chargehand.approvals import show
+from chargehand.approvals.candidates import candidates
 from chargehand.approvals.model import Absence, Definitions
 from chargehand.approvals.service import ApprovalService, InboxItem
 from chargehand.approvals.standing import MandateService, Terms
@@ -17,6 +18,7 @@ from chargehand.approvals.views import (
     AbsenceView,
     Approval,
     ApprovalPage,
+    Candidate,
     Delegate,
     MandateProposal,
     MandateView,
@@ -58,7 +60,13 @@ async def _show(request: Request, who: SignedIn, approval: str) -> Approval:
         raise NotFound(f"There is no approval request {approval!r}.")
     names = await _names(request, who, show.people_in(item.request))
     schema = _definitions(request).input_schema(item.request.tool) if item.eligibility.may else None
-    return show.approval(item, service.roles, names, schema)
+    return show.approval(item, service.roles, names, schema).model_copy(update={"sentences": _said(request, item)})
+
+
+def _said(request: Request, item: InboxItem) -> dict[str, str]:
+    """The sentence in every language that the tool has; the English one as it was when it was asked."""
+    said = _definitions(request).says(item.request.tool, item.request.arguments)
+    return said | {"en": item.request.sentence}
 
 
 def _definitions(request: Request) -> Definitions:
@@ -110,7 +118,10 @@ async def list_approvals(
     names = await _names(request, who, people)
     last = found[-1].request if len(found) == limit else None
     return ApprovalPage(
-        items=[show.summary(item, service.roles, names) for item in items],
+        items=[
+            show.summary(item, service.roles, names).model_copy(update={"sentences": _said(request, item)})
+            for item in items
+        ],
         next=f"{clock.iso(last.created_at)}~{last.id}" if last else None,
         waiting_for_me=len(waiting),
     )
@@ -168,6 +179,22 @@ async def delegate(approval: str, body: Delegate, request: Request, who: Approve
     """Hand this request to another person, who answers in my place."""
     await _approvals(request).hand_over(approval, who, body.to, body.comment)
     return await _show(request, who, approval)
+
+
+@router.get("/approvals/{approval}/candidates", operation_id="listCandidates")
+async def list_candidates(approval: str, request: Request, who: Approver) -> list[Candidate]:
+    """To whom I may hand this request over: who may give verdicts and has no part in it, holders of its roles first."""
+    service = _approvals(request)
+    await _show(request, who, approval)
+    asked = (await service.get(approval, who)).request
+    identity: Identity = request.app.state.identity
+    able_to: dict[str, str] = {
+        user.principal.id: user.principal.name
+        for user in await identity.people(who.principal.tenant)
+        if user.active and able(request, SignedIn(user.principal, who.method))("give_verdict")
+    }
+    found = candidates(asked, service.roles, who.principal.id, able_to, clock.now())
+    return [Candidate(principal=each, name=able_to[each], holds=sorted(holds)) for each, holds in found]
 
 
 @router.post("/approvals/{approval}/withdraw", operation_id="withdrawApproval")

@@ -177,6 +177,7 @@ def _why(reason: Mapping[str, Any]) -> Why:
         fact=reason.get("fact", ""),
         message_id=reason.get("message_id", ""),
         parameters=dict(reason.get("parameters") or {}),
+        sentences=dict(reason.get("sentences") or {}),
     )
 
 

@@ -33,6 +33,7 @@ class Why(BaseModel):
     fact: str = ""
     message_id: str = ""
     parameters: dict[str, Any] = Field(default_factory=dict)
+    sentences: dict[str, str] = Field(default_factory=dict, description="By language, where the rule has it")
 
 
 class Signal(BaseModel):
@@ -79,6 +80,7 @@ class ApprovalSummary(BaseModel):
     id: str
     state: ApprovalState
     sentence: str
+    sentences: dict[str, str] = Field(default_factory=dict, description="By language, where the tool has it")
     message_id: str = ""
     parameters: dict[str, Any] = Field(default_factory=dict)
     digest: str = Field(description="SHA-256, hex, of exactly what will run; a verdict names it")
@@ -161,6 +163,14 @@ class VerdictsGiven(BaseModel):
 class Delegate(Request):
     to: str = Field(description="Principal, e.g. `person:max`")
     comment: str = Field("", max_length=2000)
+
+
+class Candidate(BaseModel):
+    """Somebody to whom a request may be handed over."""
+
+    principal: str
+    name: str
+    holds: list[str] = Field(description="The roles of the request that this person holds")
 
 
 class Withdraw(Request):

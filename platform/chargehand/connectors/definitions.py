@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from chargehand.connectors import schemas, strict
 from chargehand.connectors.pins import PinBook
+from chargehand.connectors.sentence import sentence
 from chargehand.errors import BadInput, BadPolicy
 
 
@@ -22,6 +24,14 @@ class PinnedDefinitions:
         except BadPolicy:
             return None
         return dict(pin.input_schema) if pin else None
+
+    def says(self, tool: str, arguments: Mapping[str, Any]) -> dict[str, str]:
+        try:
+            pin = self.pins.get(tool)
+        except BadPolicy:
+            return {}
+        templates = {"en": pin.says, "zh": pin.says_zh} if pin else {}
+        return {language: sentence(said, arguments, tool=tool) for language, said in templates.items() if said}
 
     def check(self, tool: str, arguments: dict[str, Any], *, field: str) -> None:
         schema = self.input_schema(tool)

@@ -154,6 +154,7 @@ def _why(decision: Decision) -> tuple[dict[str, Any], ...]:
             "sentence": reason.sentence,
             "message_id": reason.message_id,
             "parameters": dict(reason.parameters),
+            "sentences": dict(reason.sentences),
         }
         for reason in decision.reasons
         if reason.verdict == "ask"
