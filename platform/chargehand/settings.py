@@ -10,7 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from chargehand.errors import BadSettings
@@ -74,7 +74,20 @@ class Settings(BaseSettings):
 
     trace_file: bool = Field(False, description="Keep OpenTelemetry spans in files under `traces` in the state folder.")
 
+    links: dict[str, str] = Field(
+        default_factory=dict[str, str],
+        description="Where people open documents of other systems: JSON of URLs with {value}, by `x-link` name.",
+    )
+
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Log level.")
+
+    @field_validator("links")
+    @classmethod
+    def _only_web_addresses(cls, links: dict[str, str]) -> dict[str, str]:
+        for address in links.values():
+            if not address.startswith(("https://", "http://")) or "{value}" not in address:
+                raise ValueError("a web address with {value} in it is expected, for each name")
+        return links
 
     @property
     def payload_key(self) -> Path:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Column, Connection, Index, RowMapping, Table, Text, func, select
@@ -55,6 +57,22 @@ def tokens_of_run(connection: Connection, tenant: str, run: str) -> int:
     """Tokens used by a run so far."""
     used = func.coalesce(func.sum(CALL.c.tokens_in + CALL.c.tokens_out), 0)
     return int(connection.execute(select(used).where(CALL.c.run == run, CALL.c.tenant == tenant)).scalar_one())
+
+
+def cost_of_runs(connection: Connection, tenant: str, runs: Sequence[str]) -> dict[str, tuple[str, Decimal]]:
+    """By run, the currency and the sum of what its calls cost; runs without a priced call are left out.
+
+    A run whose calls are priced in several currencies shows the first.
+    """
+    query = select(CALL.c.run, CALL.c.currency, CALL.c.cost).where(
+        CALL.c.tenant == tenant, CALL.c.run.in_(runs), CALL.c.cost != ""
+    )
+    found: dict[str, tuple[str, Decimal]] = {}
+    for run, currency, cost in connection.execute(query.order_by(CALL.c.run, CALL.c.at)):
+        kept, amount = found.get(run, (currency, Decimal(0)))
+        if kept == currency:
+            found[run] = (kept, amount + Decimal(cost))
+    return found
 
 
 def usage_rows(connection: Connection, tenant: str, since: str, until: str) -> list[RowMapping]:

@@ -65,6 +65,7 @@ class RunSummary:
     created_at: datetime
     ended_at: datetime | None = None
     waiting: tuple[Waiting, ...] = ()
+    result: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,6 @@ class RunDetail(RunSummary):
     """Everything about a run but its events."""
 
     input: dict[str, Any] = field(default_factory=dict[str, Any])
-    result: Any = None
     failure: RunFailure | None = None
     chain: tuple[str, ...] = ()
     signed_in_by: str = ""

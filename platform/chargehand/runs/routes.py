@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import asdict
 from datetime import datetime, timedelta
-from typing import Annotated, Literal
+from decimal import Decimal
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Header, Query, Request
 from fastapi.responses import StreamingResponse
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
 from chargehand import clock
+from chargehand.agents.ending import documents, ending
 from chargehand.agents.forms import check
 from chargehand.approvals.service import ApprovalService
 from chargehand.database import Database
@@ -19,6 +21,7 @@ from chargehand.errors import BadInput, Forbidden, NotFound
 from chargehand.identity.model import SignedIn
 from chargehand.identity.routes import Caller, able, may
 from chargehand.identity.service import Identity
+from chargehand.models.store import cost_of_runs
 from chargehand.runs import show
 from chargehand.runs.figures import figures, versions
 from chargehand.runs.model import PersonTask, RunDetail
@@ -43,6 +46,7 @@ from chargehand.runs.views import (
     StepPage,
     StopRun,
 )
+from chargehand.settings import settings
 
 router = APIRouter(tags=["runs"])
 Fleet = Annotated[SignedIn, may("read_runs")]
@@ -94,7 +98,30 @@ async def _show(request: Request, who: SignedIn, detail: RunDetail) -> Run:
     may_answer = any(_runs(request).may_answer(who, task) for task in tasks)
     names = await _names(request, who, {detail.principal})
     story = await _story(request, who, detail)
-    return show.run(detail, story, names, waits_for=roles, may_steer=may_steer, may_answer=may_answer)
+    schema, addresses = _output_schema(request, detail.agent), settings().links
+    return show.run(
+        detail,
+        story,
+        names,
+        waits_for=roles,
+        may_steer=may_steer,
+        may_answer=may_answer,
+        ending=ending(schema, detail.result),
+        documents=documents(schema, detail.result, addresses) if story.payloads else (),
+    )
+
+
+async def _costs(request: Request, who: SignedIn, runs: list[str]) -> dict[str, tuple[str, Decimal]]:
+    database: Database = request.app.state.db
+    return await database.read(lambda connection: cost_of_runs(connection, who.principal.tenant, runs))
+
+
+def _output_schema(request: Request, agent: str) -> Mapping[str, Any]:
+    """Empty for an agent that is not installed any more."""
+    try:
+        return _runs(request).agents.find(agent).output_schema
+    except NotFound:
+        return {}
 
 
 @router.post("/runs", operation_id="startRun", status_code=201)
@@ -173,7 +200,14 @@ async def list_runs(
         limit=limit,
     )
     names = await _names(request, who, {item.principal for item in page.items})
-    return RunPage(items=[show.summary(item, names) for item in page.items], next=page.next or None)
+    costs = await _costs(request, who, [item.id for item in page.items])
+    items = [
+        show.summary(
+            item, names, ending=ending(_output_schema(request, item.agent), item.result), cost=costs.get(item.id)
+        )
+        for item in page.items
+    ]
+    return RunPage(items=items, next=page.next or None)
 
 
 @router.get("/runs/{run}", operation_id="getRun")

@@ -20,7 +20,6 @@ def detail(row: Mapping[str, Any], children: tuple[str, ...], retried_as: str) -
     return RunDetail(
         **_summary(row),
         input=loads(row["input"]) or {},
-        result=loads(row["result"]),
         failure=RunFailure(**failure) if failure else None,
         chain=tuple(loads(row["chain"])),
         signed_in_by=row["signed_in_by"],
@@ -78,6 +77,7 @@ def _summary(row: Mapping[str, Any]) -> dict[str, Any]:
         "id": row["id"],
         "tenant": row["tenant"],
         "agent": row["agent"],
+        "result": loads(row["result"]),
         "agent_version": row["agent_version"],
         "title": row["title"],
         "business_key": row["business_key"],

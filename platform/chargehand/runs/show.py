@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
+from chargehand.agents.ending import Document, Ending
 from chargehand.runs.model import ENDED, PersonTask, RunDetail, RunEvent, RunSummary, Waiting
 from chargehand.runs.story import Story
 from chargehand.runs.views import (
+    DocumentView,
+    EndingView,
+    Money,
     PersonTaskView,
     Run,
     RunAct,
@@ -21,8 +26,14 @@ from chargehand.runs.views import (
 Names = Mapping[str, str]
 
 
-def summary(run: RunSummary, names: Names) -> RunSummaryView:
-    return RunSummaryView(**_summary(run, names, [waiting(one) for one in run.waiting]))
+def summary(
+    run: RunSummary, names: Names, *, ending: Ending | None = None, cost: tuple[str, Decimal] | None = None
+) -> RunSummaryView:
+    """`cost`: currency and amount, where a price is known."""
+    return RunSummaryView(
+        **_summary(run, names, [waiting(one) for one in run.waiting], ending),
+        cost=Money(currency=cost[0], amount=str(cost[1])) if cost else None,
+    )
 
 
 def run(
@@ -33,12 +44,14 @@ def run(
     waits_for: Mapping[str, Sequence[str]],
     may_steer: bool,
     may_answer: bool,
+    ending: Ending | None = None,
+    documents: Sequence[Document] = (),
 ) -> Run:
     """`waits_for`: by id of what it waits for, who can act."""
     failure = detail.failure
     waits = [waiting(one, waits_for.get(one.id, ())) for one in detail.waiting]
     return Run(
-        **_summary(detail, names, waits),
+        **_summary(detail, names, waits, ending),
         input=story.shown(detail.input),
         result=story.shown(detail.result),
         failure=RunFailureView(
@@ -53,6 +66,7 @@ def run(
         retry_of=detail.retry_of,
         tokens=story.tokens,
         cost=story.cost,
+        documents=[DocumentView(field=each.field, url=each.url) for each in documents],
         trace_id=detail.trace_id,
         events=detail.events,
         may=_may(detail, may_steer=may_steer, may_answer=may_answer),
@@ -105,7 +119,7 @@ def task(found: PersonTask, names: Names, *, may: bool) -> PersonTaskView:
     )
 
 
-def _summary(found: RunSummary, names: Names, waits: list[WaitingView]) -> dict[str, Any]:
+def _summary(found: RunSummary, names: Names, waits: list[WaitingView], came: Ending | None) -> dict[str, Any]:
     return {
         "id": found.id,
         "agent": found.agent,
@@ -118,6 +132,7 @@ def _summary(found: RunSummary, names: Names, waits: list[WaitingView]) -> dict[
         "started_at": found.created_at,
         "ended_at": found.ended_at,
         "waiting": waits,
+        "ending": EndingView(value=came.value, done=came.done, words=dict(came.words)) if came else None,
     }
 
 

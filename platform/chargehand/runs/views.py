@@ -66,6 +66,21 @@ class NodeState(BaseModel):
     milliseconds: int | None = None
 
 
+class EndingView(BaseModel):
+    """What came of a run that succeeded, where its agent's output schema tells."""
+
+    value: str
+    done: bool = Field(description="False: it ended well, but what was wanted was not done")
+    words: dict[str, str] = Field(description="By language")
+
+
+class DocumentView(BaseModel):
+    """A document in another system that the result names."""
+
+    field: str = Field(description="Field of the result")
+    url: str
+
+
 class RunSummaryView(BaseModel):
     id: str
     agent: str
@@ -78,6 +93,8 @@ class RunSummaryView(BaseModel):
     started_at: datetime
     ended_at: datetime | None
     waiting: list[WaitingView]
+    ending: EndingView | None = None
+    cost: Money | None = Field(None, description="Of its own model calls; null where no price is known")
 
 
 class RunPage(BaseModel):
@@ -105,7 +122,7 @@ class Run(RunSummaryView):
     retried_as: str
     retry_of: str
     tokens: int
-    cost: Money | None
+    documents: list[DocumentView] = Field(default_factory=list[DocumentView], description="Where its result opens")
     trace_id: str
     events: int = Field(description="Number of the last event that this shows; follow from there")
     may: list[RunAct] = Field(description="What you may do with it now")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from chargehand.connectors.declare import Amount
 
@@ -13,6 +13,10 @@ Wish = Literal["refund", "replacement", "unsure"]
 Verdict = Literal["no_refund", "refund", "replacement", "unclear"]
 Category = Literal["damaged", "lost", "wrong_item", "missing_parts", "late", "changed_mind", "other"]
 Result = Literal["refunded", "replaced", "no_refund", "not_done", "order_unknown"]
+
+
+def _in_chinese(title: str) -> dict[str, JsonValue]:
+    return {"x-zh": {"title": title}}
 
 
 class Complaint(BaseModel):
@@ -70,14 +74,28 @@ class Assessment(BaseModel):
 class Resolution(BaseModel):
     """What came of a complaint. Numbers are those of the ERP's documents, empty where there is none."""
 
-    result: Result
-    reason: str
-    decided_by: str
-    order_number: str = ""
-    complaint_number: str = ""
-    return_number: str = ""
-    credit_note: str = ""
-    replacement: str = ""
-    amount: Decimal | None = None
-    currency: str = ""
-    mail: str = ""
+    result: Result = Field(
+        json_schema_extra={
+            "x-ending": {"not_done": ["not_done", "order_unknown"]},
+            "x-zh": {
+                "title": "结果",
+                "values": {
+                    "refunded": "已退款",
+                    "replaced": "已补发",
+                    "no_refund": "不予退款",
+                    "not_done": "未办成",
+                    "order_unknown": "订单未知",
+                },
+            },
+        }
+    )
+    reason: str = Field(json_schema_extra=_in_chinese("理由"))
+    decided_by: str = Field(title="Decided by", json_schema_extra=_in_chinese("决定者"))
+    order_number: str = Field("", title="Order", json_schema_extra=_in_chinese("订单"))
+    complaint_number: str = Field("", title="Complaint", json_schema_extra=_in_chinese("投诉单"))
+    return_number: str = Field("", title="Return", json_schema_extra=_in_chinese("退货单"))
+    credit_note: str = Field("", title="Credit note", json_schema_extra=_in_chinese("贷项凭证"))
+    replacement: str = Field("", title="Replacement", json_schema_extra=_in_chinese("补发订单"))
+    amount: Decimal | None = Field(None, json_schema_extra=_in_chinese("金额"))
+    currency: str = Field("", json_schema_extra=_in_chinese("币种"))
+    mail: str = Field("", title="Mail to finance", json_schema_extra=_in_chinese("致财务的邮件") | {"x-link": "mail"})

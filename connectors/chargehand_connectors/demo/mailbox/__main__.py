@@ -62,8 +62,9 @@ def application(mails: Mails) -> Starlette:
         found = mails.get(request.path_params["number"])
         return JSONResponse(found or {"error": "no such mail"}, 200 if found else 404, headers=_HEADERS)
 
-    async def mailbox(_request: Request) -> Response:
-        rows = "".join(_row(each) for each in mails.search())
+    async def mailbox(request: Request) -> Response:
+        wanted = request.query_params.get("message_id", "")
+        rows = "".join(_row(each) for each in mails.search(message_id=wanted))
         return _page("Demo mailbox", f"<table>{rows}</table>" if rows else "<p>No mail yet.</p>")
 
     async def mail(request: Request) -> Response:

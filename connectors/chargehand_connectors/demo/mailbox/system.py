@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 
 from chargehand.discovery import DemoSystem
@@ -23,6 +24,9 @@ def _serves(settings: Settings) -> Mapping[str, str]:
         "CHARGEHAND_MAIL_SMTP_TLS": "none",
         "CHARGEHAND_MAIL_FROM": "service@ostwind-pumpen.example",
         "CHARGEHAND_MAIL_LOOKUP_URL": f"http://127.0.0.1:{settings.mailbox_port}",
+        "CHARGEHAND_LINKS": json.dumps(
+            {"mail": f"http://127.0.0.1:{settings.mailbox_port}/?message_id={{value}}"} | settings.links
+        ),
         "CHARGEHAND_MAIL_STATE": str(settings.state_dir.resolve() / "connectors" / "mail.db"),
     }
 
