@@ -23,11 +23,20 @@ class Roles(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Eligibility:
-    """Whether a person may answer now. `authority` is the person, or the one whose place is taken."""
+    """Whether a person may answer now. `authority` is the person, or the one whose place is taken.
+
+    `only_deny`: enough of the person's roles have approved, so that only a denial would count; `why_not` then says so.
+    """
 
     may: bool
     why_not: str = ""
     authority: str = ""
+    only_deny: bool = False
+
+    @property
+    def wanted(self) -> bool:
+        """Whether the request waits for this person."""
+        return self.may and not self.only_deny
 
 
 def merged(rules: Iterable[ApprovalRule]) -> tuple[tuple[str, int], ...]:
@@ -42,8 +51,16 @@ def merged(rules: Iterable[ApprovalRule]) -> tuple[tuple[str, int], ...]:
 def met(quorums: Sequence[tuple[str, int]], roles: Sequence[frozenset[str]]) -> bool:
     """Whether every seat can be given to a different voter, `roles` being what each voter holds.
 
-    Augmenting paths: greedy seating would waste a voter of two roles on the seat that somebody else could take. No
-    quorum at all is not met: absence denies.
+    No quorum at all is not met: absence denies.
+    """
+    needed = sum(count for _, count in quorums)
+    return needed > 0 and seated(quorums, roles) == needed
+
+
+def seated(quorums: Sequence[tuple[str, int]], roles: Sequence[frozenset[str]]) -> int:
+    """How many seats can be given to different voters at once.
+
+    Augmenting paths: greedy seating would waste a voter of two roles on the seat that somebody else could take.
     """
     seats = [role for role, count in quorums for _ in range(count)]
     taken: dict[int, int] = {}
@@ -57,7 +74,7 @@ def met(quorums: Sequence[tuple[str, int]], roles: Sequence[frozenset[str]]) -> 
                     return True
         return False
 
-    return bool(seats) and all(seat(wanted, set()) for wanted in range(len(seats)))
+    return sum(seat(wanted, set()) for wanted in range(len(seats)))
 
 
 def given(quorums: Sequence[tuple[str, int]], roles: Sequence[frozenset[str]]) -> dict[str, int]:
@@ -105,13 +122,25 @@ def eligibility(
     used = {name for verdict in request.verdicts for name in (verdict.person, verdict.authority)}
     if person in used:
         return Eligibility(False, "You have answered already.")
-    if seat_roles(request, roles, person):
-        return Eligibility(True, authority=person)
-    for absent in _stands_in_for(request, person, absences, at):
-        if absent not in used and not _refusal(request, roles, absent) and seat_roles(request, roles, absent):
-            return Eligibility(True, authority=absent)
+    places = [absent for absent in _stands_in_for(request, person, absences, at) if absent not in used]
+    free = [person, *(absent for absent in places if not _refusal(request, roles, absent))]
+    may = [_may(request, roles, one) for one in free if seat_roles(request, roles, one)]
+    if may:
+        return next((one for one in may if one.wanted), may[0])
     wanted = ", ".join(role for role, _ in request.quorums)
     return Eligibility(False, f"This needs one of these roles: {wanted}.")
+
+
+def _may(request: ApprovalRequest, roles: Roles, authority: str) -> Eligibility:
+    """An approval by `authority` counts if it takes a seat that nobody who approved could take."""
+    before = voters(request, roles)
+    mine = seat_roles(request, roles, authority)
+    if seated(request.quorums, [*before, mine]) > seated(request.quorums, before):
+        return Eligibility(True, authority=authority)
+    missing = [role for role, count in request.quorums if sum(role in held for held in before) < count]
+    still = f" Still needed: {', '.join(missing)}." if missing else ""
+    enough = f"Enough people have approved as {', '.join(sorted(mine))}.{still}"
+    return Eligibility(True, enough, authority, only_deny=True)
 
 
 def _stands_in_for(request: ApprovalRequest, person: str, absences: Sequence[Absence], at: datetime) -> list[str]:

@@ -66,7 +66,7 @@ class ApprovalService:
         Raises:
             BadInput: `instead` comes with an approval, or is what was asked for.
             NotFound: no such request in the tenant of `who`.
-            Conflict: it is closed or expired, or `digest` is not what will run.
+            Conflict: it is closed or expired, `digest` is not what will run, or enough of these roles have approved.
             Forbidden: `who` may not answer this one; says why.
         """
         at = clock.now()
@@ -234,7 +234,7 @@ class ApprovalService:
                 )
                 for request in page:
                     may = eligibility(request, self.roles, who.principal.id, away, at)
-                    if may.may or not mine:
+                    if may.wanted or not mine:
                         items.append(InboxItem(request, may))
                 if len(page) < limit:
                     break
@@ -310,6 +310,8 @@ class ApprovalService:
         may = self._eligibility(tx, request, who.principal.id, at)
         if not may.may:
             return Forbidden(may.why_not)
+        if approve and may.only_deny:
+            return Conflict(may.why_not, way_out="Deny it if it must not run; your approval would change nothing.")
         if instead == request.arguments:
             return BadInput("This is what was asked for.", field="instead", way_out="Approve it, or change something.")
         verdict = Verdict(
@@ -356,7 +358,7 @@ class ApprovalService:
     def _may_answer(self, tx: Transaction, request: ApprovalRequest, at: datetime) -> list[str]:
         roles = [role for role, _ in request.quorums]
         people = {person for role in roles for person in self.roles.holders_of(request.tenant, role)}
-        return sorted(person for person in people if self._eligibility(tx, request, person, at).may)
+        return sorted(person for person in people if self._eligibility(tx, request, person, at).wanted)
 
     async def _change(
         self, approval: str, tenant: str, change: Callable[[Transaction, ApprovalRequest, datetime], ApprovalRequest]

@@ -213,6 +213,7 @@ def _summary(item: InboxItem, roles: Roles, names: Names) -> dict[str, Any]:
         "expires_at": request.expires_at,
         "quorums": [Quorum(role=role, needed=count, given=counted.get(role, 0)) for role, count in request.quorums],
         "i_may_answer": item.eligibility.may,
+        "i_may_only_deny": item.eligibility.only_deny,
         "why_not": item.eligibility.why_not,
         "batch": request.batch,
     }

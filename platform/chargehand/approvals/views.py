@@ -95,7 +95,8 @@ class ApprovalSummary(BaseModel):
     expires_at: datetime
     quorums: list[Quorum]
     i_may_answer: bool
-    why_not: str = Field("", description="Why you may not answer, in words")
+    i_may_only_deny: bool = Field(False, description="Enough of your roles have approved; only a denial would count")
+    why_not: str = Field("", description="Why you may not answer, or only deny, in words")
     batch: str = Field("", description="Requests with the same non-empty value may be answered together")
 
 

@@ -99,7 +99,7 @@ def _print(found: Approval) -> None:
         out.print(f"{when(verdict.at)}  {clean(verdict.name)} {word} {clean(verdict.comment)}")
         for other in verdict.instead:
             out.print(f"    [dim]suggests[/] {clean(other.label)}: {clean(other.text)}")
-    if not found.i_may_answer and found.why_not:
+    if found.why_not:
         out.print(f"[dim]{clean(found.why_not)}[/]")
 
 

@@ -10,13 +10,15 @@ import typer
 from chargehand.cli.client import Api
 from chargehand.cli.failure import NOT_DONE, NOT_VERIFIED, USAGE, CommandFailed
 from chargehand.cli.run import plain
-from chargehand.cli.show import Json, clean, err, json_out, out, state, table, when
+from chargehand.cli.show import Json, clean, err, facts, json_out, out, state, table, when
 from chargehand.policy.views import (
     BacktestView,
     DecisionView,
     DraftSummary,
     DraftView,
     Explanation,
+    PolicyOverview,
+    RevisionView,
     SimulatedView,
     WhoCanView,
 )
@@ -73,6 +75,63 @@ def check(
         raise CommandFailed(
             f"{failed} expected decisions are not met.", code=NOT_VERIFIED, way_out="Correct rules or cases."
         )
+
+
+@app.command("show")
+def show(as_json: Json = False) -> None:
+    """What is in force, where it comes from, and whether the files on disk are the same."""
+    with Api() as api:
+        found = api.get(PolicyOverview, "/policy")
+    if as_json:
+        json_out(found)
+        return
+    since = "the files" if found.origin == "files" else "the database"
+    facts(
+        [
+            ("In force", clean(found.revision)),
+            ("Comes from", f"{since}: {clean(found.source)}"),
+            ("On disk", _on_disk(found)),
+            ("Rules", str(len(found.rules))),
+            ("Roles", clean(", ".join(role.name for role in found.roles))),
+            ("Attributes", clean(", ".join(found.attributes))),
+            ("Warnings", str(len(found.warnings) or "")),
+        ]
+    )
+    for warning in found.warnings:
+        out.print(f"[yellow]![/] {clean(warning.where)}: {clean(warning.detail)}")
+
+
+def _on_disk(found: PolicyOverview) -> str:
+    if not found.differs_on_disk:
+        return "[green]the same[/]"
+    way_out = "restart to use them" if found.origin == "files" else "draft them to use them"
+    return f"[yellow]differs in {clean(', '.join(found.differs_on_disk))}[/] ({way_out})"
+
+
+@app.command("list")
+def revisions(as_json: Json = False) -> None:
+    """Revisions that were in force, newest first. None: nothing was activated yet, so the files are."""
+    with Api() as api:
+        found = api.get(list[RevisionView], "/policy/revisions")
+        now = api.get(PolicyOverview, "/policy")
+    if as_json:
+        json_out(found)
+        return
+    rows = [
+        (
+            clean(one.revision[:23]),
+            clean(one.title),
+            clean(", ".join(one.authors)),
+            clean(one.reviewed_by),
+            clean(one.activated_by),
+            when(one.activated_at),
+            "[green]in force[/]" if one.in_force else ("rolled back to" if one.rolled_back else ""),
+        )
+        for one in found
+    ]
+    columns = ("Revision", "What", "By", "Reviewed by", "Activated by", "At", "")
+    table(columns, rows, empty="Nothing was activated: the files are in force.")
+    out.print(f"[dim]On disk:[/] {_on_disk(now)}")
 
 
 @app.command("explain")
@@ -138,17 +197,24 @@ def drafts(as_json: Json = False) -> None:
 @app.command("draft")
 def draft(
     title: Annotated[str, typer.Argument(help="What changes, in a few words.")],
-    files: Annotated[list[Path], typer.Argument(help="Changed files of the tenant's policy, e.g. rules.yaml.")],
+    files: Annotated[
+        list[Path] | None, typer.Argument(help="Changed files of the tenant's policy, e.g. rules.yaml.")
+    ] = None,
+    delete: Annotated[
+        list[str] | None, typer.Option("--delete", help="File of the policy to delete, e.g. cases/old.yaml; repeat.")
+    ] = None,
     reason: Annotated[str, typer.Option("--reason", "-r", help="Why.")] = "",
     as_json: Json = False,
 ) -> None:
     """Propose a change. It is linted; a second person reviews and activates it in the console."""
-    contents: dict[str, str] = {}
-    for file in files:
+    contents: dict[str, str | None] = dict.fromkeys(delete or ())
+    for file in files or ():
         try:
             contents[f"cases/{file.name}" if file.parent.name == "cases" else file.name] = file.read_text("utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise CommandFailed(f"{file} can't be read: {error}", code=USAGE, way_out="Check the path.") from None
+    if not contents:
+        raise CommandFailed("Nothing changes.", code=USAGE, way_out="Name a file, or one to --delete.")
     with Api() as api:
         made = api.post(DraftView, "/policy/drafts", {"title": title, "reason": reason, "files": contents})
     if as_json:

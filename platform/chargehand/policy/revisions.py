@@ -29,18 +29,20 @@ class PolicyRevisions:
         self.db = db
         self.policies = policies
 
-    async def draft(self, who: SignedIn, title: str, files: Mapping[str, str], reason: str = "") -> Draft:
-        """Propose the policy in force with `files` (rules.yaml, cases/refunds.yaml, …) exchanged or added.
+    async def draft(self, who: SignedIn, title: str, files: Mapping[str, str | None], reason: str = "") -> Draft:
+        """Propose the policy in force with `files` (rules.yaml, cases/refunds.yaml, …) exchanged, added, or deleted.
+
+        A file whose text is None is deleted.
 
         Raises:
             BadPolicy: it does not lint; lists every problem with file and line. Nothing was saved.
-            BadInput: there is no title.
+            BadInput: there is no title, or a file to delete is not there.
         """
         tenant, author = who.principal.tenant, who.principal.id
         if not title.strip():
             raise BadInput("is missing", field="title", way_out="Say in a few words what changes.")
         based_on = self.policies.policy(tenant)
-        candidate = await self._compile(tenant, {**based_on.documents, **_own(tenant, files)})
+        candidate = await self._compile(tenant, _changed(tenant, based_on.documents, files))
         now = clock.iso(clock.now())
         row = {
             "tenant": tenant,
@@ -69,7 +71,7 @@ class PolicyRevisions:
         draft: str,
         seen: str,
         *,
-        files: Mapping[str, str] | None = None,
+        files: Mapping[str, str | None] | None = None,
         title: str | None = None,
         reason: str | None = None,
     ) -> Draft:
@@ -77,10 +79,11 @@ class PolicyRevisions:
 
         Raises:
             BadPolicy, NotFound; Conflict: it changed, or is not open any more.
+            BadInput: a file to delete is not there.
         """
         tenant = who.principal.tenant
         found = await self.get(tenant, draft)
-        candidate = await self._compile(tenant, {**found.files, **_own(tenant, files or {})})
+        candidate = await self._compile(tenant, _changed(tenant, found.files, files or {}))
         values = {
             "title": (title or found.title).strip(),
             "reason": found.reason if reason is None else reason,
@@ -212,9 +215,19 @@ class PolicyRevisions:
         self.policies.put_in_force(candidate, counter=counter, authors=found.authors)
 
 
-def _own(tenant: str, files: Mapping[str, str]) -> dict[str, str]:
-    """File names within the tenant's folder; `demo/rules.yaml` is rules.yaml for tenant demo."""
-    return {name.removeprefix(f"{tenant}/"): text for name, text in files.items()}
+def _changed(tenant: str, before: Documents, files: Mapping[str, str | None]) -> dict[str, str]:
+    """`before` with `files` exchanged, or deleted where None. `demo/rules.yaml` is rules.yaml for tenant demo."""
+    after = dict(before)
+    for given, text in files.items():
+        name = given.removeprefix(f"{tenant}/")
+        if text is not None:
+            after[name] = text
+        elif after.pop(name, None) is None:
+            there = ", ".join(sorted(after))
+            raise BadInput(
+                "is not there, so it can't be deleted", field="files", value=name, way_out=f"Files: {there}."
+            )
+    return after
 
 
 def _not_an_author(who: SignedIn, found: Draft, what: str) -> None:

@@ -68,8 +68,8 @@ def _asked(request: Request, who: SignedIn, question: views.Question) -> Asked:
 
 @router.get("", operation_id="getPolicy")
 async def overview(request: Request, who: Reader) -> views.PolicyOverview:
-    """The rules in force, in words."""
-    return show.overview(_in_force(request, who))
+    """The rules in force, in words, where they come from, and whether the files on disk are the same."""
+    return await asyncio.to_thread(show.overview, _policies(request), _in_force(request, who))
 
 
 @router.post("/who-can", operation_id="whoCan")
@@ -135,7 +135,8 @@ async def revisions(request: Request, who: Reader) -> list[views.RevisionView]:
 @router.post("/rollback", operation_id="rollBackPolicy")
 async def roll_back(body: views.Rollback, request: Request, who: Activator) -> views.PolicyOverview:
     """Put an earlier revision in force again."""
-    return show.overview(await _revisions(request).roll_back(who, body.revision, body.reason))
+    rolled_back = await _revisions(request).roll_back(who, body.revision, body.reason)
+    return await asyncio.to_thread(show.overview, _policies(request), rolled_back)
 
 
 @router.get("/drafts", operation_id="listDrafts")
@@ -203,4 +204,5 @@ async def review_draft(draft: str, body: views.Review, request: Request, who: Ac
 @router.post("/drafts/{draft}/activate", operation_id="activateDraft")
 async def activate_draft(draft: str, body: views.Activate, request: Request, who: Activator) -> views.PolicyOverview:
     """Put a reviewed draft in force."""
-    return show.overview(await _revisions(request).activate(who, draft, body.content_hash))
+    activated = await _revisions(request).activate(who, draft, body.content_hash)
+    return await asyncio.to_thread(show.overview, _policies(request), activated)

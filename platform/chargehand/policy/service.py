@@ -20,6 +20,7 @@ from chargehand.errors import NotFound
 from chargehand.identity import store as identity
 from chargehand.policy.attributes import Attributes, Known
 from chargehand.policy.compiling import compile_policy, load_policies
+from chargehand.policy.disk import OnDisk, on_disk
 from chargehand.policy.model import NO_ATTRIBUTES, ApprovalRule, Catalogue, Decision, Request
 from chargehand.policy.snapshot import Documents, Snapshot, TenantPolicy
 
@@ -27,8 +28,9 @@ from chargehand.policy.snapshot import Documents, Snapshot, TenantPolicy
 class PolicyService:
     """Holds the snapshot in force. A tenant without a policy is denied everything."""
 
-    def __init__(self, snapshot: Snapshot, catalogue: Catalogue | None = None) -> None:
+    def __init__(self, snapshot: Snapshot, catalogue: Catalogue | None = None, *, folder: Path | None = None) -> None:
         self._snapshot = snapshot
+        self._folder = folder
         self._lock = threading.Lock()
         self._counters: dict[str, int] = {}
         self._authors: dict[tuple[str, str], tuple[str, ...]] = {}
@@ -38,7 +40,7 @@ class PolicyService:
     @classmethod
     def from_folder(cls, folder: Path, catalogue: Catalogue | None = None) -> PolicyService:
         """Raises BadPolicy, listing every problem of the folder with file and line."""
-        return cls(load_policies(folder, catalogue), catalogue)
+        return cls(load_policies(folder, catalogue), catalogue, folder=folder)
 
     @property
     def snapshot(self) -> Snapshot:
@@ -79,6 +81,14 @@ class PolicyService:
             return self._snapshot.tenants[tenant]
         except KeyError:
             raise NotFound(f"Tenant {tenant!r} has no policy in force.", way_out="Add one under policies/.") from None
+
+    def on_disk(self, tenant: str) -> OnDisk | None:
+        """How the tenant's files are now, beside what is in force; None where it was not loaded from files.
+
+        Raises NotFound: the tenant has no policy.
+        """
+        policy = self.policy(tenant)
+        return on_disk(self._folder, tenant, policy.documents, self._snapshot.model) if self._folder else None
 
     def approval_rule(self, tenant: str, name: str) -> ApprovalRule:
         """Raises NotFound: the tenant's policy has no approval rule of that name."""

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TypeVar
+
+from pydantic import BaseModel
 
 from chargehand.policy import views
 from chargehand.policy.cases import CaseResult
@@ -11,14 +14,25 @@ from chargehand.policy.drafts import Draft, Revision
 from chargehand.policy.explain import Explanation
 from chargehand.policy.model import ApprovalRule, Decision, Problem
 from chargehand.policy.separation import Conflict, violations
+from chargehand.policy.service import PolicyService
 from chargehand.policy.snapshot import Rule, TenantPolicy
 from chargehand.policy.words import say
 
+View = TypeVar("View", bound=BaseModel)
 
-def overview(policy: TenantPolicy) -> views.PolicyOverview:
+
+def same(view: type[View], found: object) -> View:
+    """`found` as a view with the same names. Raises ValidationError where one is missing: a test would see it."""
+    return view.model_validate(found, from_attributes=True)
+
+
+def overview(policies: PolicyService, policy: TenantPolicy) -> views.PolicyOverview:
+    disk = policies.on_disk(policy.tenant)
     return views.PolicyOverview(
         revision=policy.revision,
+        origin="database" if policies.counter(policy.tenant) else "files",
         source=policy.source,
+        differs_on_disk=list(disk.differs) if disk else [],
         time_zone=policy.zone.key,
         rules=rules(policy.rules),
         approval_rules=[_approval_rule(one) for one in policy.approvals.values()],
@@ -97,10 +111,7 @@ def explanation(found: Explanation) -> views.Explanation:
             )
             for one in found.considered
         ],
-        would_change=[
-            views.WouldChange(verdict=one.verdict, approval=list(one.approval), sentences=dict(one.sentences))
-            for one in found.would_change
-        ],
+        would_change=[same(views.WouldChange, one) for one in found.would_change],
     )
 
 
@@ -111,17 +122,7 @@ def conflicts_of(policy: TenantPolicy) -> list[views.SeparationConflict]:
 
 
 def conflicts(found: Iterable[Conflict]) -> list[views.SeparationConflict]:
-    return [
-        views.SeparationConflict(
-            separation=one.separation,
-            principal=one.principal,
-            one=list(one.one),
-            other=list(one.other),
-            accepted=one.accepted,
-            sentences=dict(one.sentences),
-        )
-        for one in found
-    ]
+    return [same(views.SeparationConflict, one) for one in found]
 
 
 def cases(found: Iterable[CaseResult]) -> list[views.CaseResultView]:
@@ -140,25 +141,11 @@ def cases(found: Iterable[CaseResult]) -> list[views.CaseResultView]:
 
 
 def draft_summary(found: Draft) -> views.DraftSummary:
-    return views.DraftSummary(
-        id=found.id,
-        title=found.title,
-        reason=found.reason,
-        author=found.author,
-        authors=list(found.authors),
-        based_on=found.based_on,
-        content_hash=found.content_hash,
-        revision=found.revision,
-        state=found.state,
-        created_at=found.created_at,
-        changed_at=found.changed_at,
-        reviewed_by=found.reviewed_by,
-        review_comment=found.review_comment,
-    )
+    return same(views.DraftSummary, found)
 
 
 def draft(found: Draft) -> views.DraftView:
-    return views.DraftView(**draft_summary(found).model_dump(), files=dict(found.files))
+    return same(views.DraftView, found)
 
 
 def diff(found: PolicyDiff, after: TenantPolicy, checked: Iterable[CaseResult]) -> views.DraftDiff:
@@ -200,19 +187,7 @@ def backtest(found: Backtest, milliseconds: int) -> views.BacktestView:
 
 
 def revision(found: Revision) -> views.RevisionView:
-    return views.RevisionView(
-        revision=found.revision,
-        counter=found.counter,
-        draft=found.draft,
-        title=found.title,
-        authors=list(found.authors),
-        reviewed_by=found.reviewed_by,
-        activated_by=found.activated_by,
-        activated_at=found.activated_at,
-        reason=found.reason,
-        rolled_back=found.rolled_back,
-        in_force=found.in_force,
-    )
+    return same(views.RevisionView, found)
 
 
 def _approval_rule(found: ApprovalRule) -> views.ApprovalRuleView:
@@ -220,7 +195,7 @@ def _approval_rule(found: ApprovalRule) -> views.ApprovalRuleView:
     return views.ApprovalRuleView(
         name=found.name,
         titles=dict(found.titles) or {"en": found.title or found.name},
-        quorums=[views.QuorumView(role=one.role, count=one.count) for one in found.quorums],
+        quorums=[same(views.QuorumView, one) for one in found.quorums],
         deadline_seconds=int(found.deadline.total_seconds()),
         remind_after_seconds=int(remind.total_seconds()) if remind else None,
         escalate_after_seconds=int(escalate.total_seconds()) if escalate else None,

@@ -62,7 +62,13 @@ class PolicyProblem(BaseModel):
 
 class PolicyOverview(BaseModel):
     revision: str = Field(description="Content hash that decisions cite")
-    source: str = Field(description="Where it came from: the files, or a draft")
+    origin: Literal["files", "database"] = Field(
+        description="`files`: what the process read when it started; `database`: what was activated last"
+    )
+    source: str = Field(description="The folder, or the draft")
+    differs_on_disk: list[str] = Field(
+        description="Files in the policies folder that are not as in force: changed, only there, or missing there"
+    )
     time_zone: str
     rules: list[RuleView]
     approval_rules: list[ApprovalRuleView]
@@ -158,13 +164,15 @@ class CaseResultView(BaseModel):
 class NewDraft(Request):
     title: str = Field(min_length=1, max_length=200)
     reason: str = Field("", max_length=2000)
-    files: dict[str, str] = Field(description="Files of the tenant's policy to exchange or add, whole, by name")
+    files: dict[str, str | None] = Field(
+        description="Files of the tenant's policy to exchange or add, whole, by name; null deletes one"
+    )
 
 
 class ChangedDraft(Request):
     title: str | None = Field(None, min_length=1, max_length=200)
     reason: str | None = Field(None, max_length=2000)
-    files: dict[str, str] | None = None
+    files: dict[str, str | None] | None = Field(None, description="As in a new draft; what is not named stays")
     content_hash: str = Field(description="Of the draft as you saw it; another one is refused with 409")
 
 

@@ -308,3 +308,18 @@ def test_attributes_of_people_are_set_shown_and_taken_away(signed_in: SignedIn) 
     assert command("people", "set", "person:li", "department").code == 2
     assert command("people", "set", "person:root", "department=sales").code == 1
     assert json.loads(command("people", "set", "person:li", "department=", "--json").out)["attributes"] == {}
+
+
+def test_the_policy_in_force_its_origin_and_a_draft_that_deletes_a_file(signed_in: SignedIn) -> None:
+    command = signed_in("root")
+    assert "the same" in command("policy", "show").out
+    shown = json.loads(command("policy", "show", "--json").out)
+    assert (shown["origin"], shown["differs_on_disk"]) == ("files", [])
+    listed = command("policy", "list")
+    assert "the files are in force" in listed.out
+    case = next(name for name in shown["files"] if name.startswith("cases/"))
+    drafted = json.loads(command("policy", "draft", "Without a case", "--delete", case, "--json").out)
+    assert case not in drafted["files"]
+    assert command("policy", "draft", "Nothing").code == 2
+    missing = command("policy", "draft", "Not there", "--delete", "cases/none.yaml")
+    assert (missing.code, "can't be deleted" in missing.err) == (2, True)

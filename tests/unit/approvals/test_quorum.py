@@ -35,6 +35,7 @@ def test_a_quorum_is_met_exactly_when_some_seating_exists(
 
 def test_no_quorum_is_never_met() -> None:
     assert not met((), [frozenset(ROLES)])
+    assert not met((("lead", 0),), [frozenset(ROLES)])
 
 
 def test_one_person_of_two_roles_fills_one_seat() -> None:

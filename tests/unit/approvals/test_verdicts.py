@@ -32,10 +32,38 @@ async def test_two_roles_need_two_people(world: World) -> None:
     assert (await answer(world, request, LI)).state == "pending"
     with pytest.raises(Forbidden, match="already"):
         await answer(world, request, LI)
-    assert (await answer(world, request, MAX)).state == "pending"
     assert (await answer(world, request, FAY)).state == "approved"
     with pytest.raises(Conflict, match="already approved"):
         await answer(world, request, MAX)
+
+
+async def test_a_further_approval_that_would_count_for_nothing_is_refused_but_a_denial_counts(world: World) -> None:
+    request = await asked(world, "lead-and-finance")
+    await answer(world, request, LI)
+    seen = await world.approvals.get(request.id, signed_in(MAX))
+    assert seen.eligibility.may
+    assert seen.eligibility.only_deny
+    assert await world.approvals.inbox(signed_in(MAX), mine=True) == []
+    assert len(await world.approvals.inbox(signed_in(FAY), mine=True)) == 1
+    with pytest.raises(Conflict, match=r"Enough people have approved as lead\. Still needed: finance\."):
+        await answer(world, request, MAX)
+    assert len((await world.approvals.get(request.id, signed_in(MAX))).request.verdicts) == 1
+    assert (await answer(world, request, MAX, approve=False, comment="Wrong customer.")).state == "rejected"
+
+
+async def test_a_further_approval_counts_once_the_first_approver_lost_the_role(world: World) -> None:
+    request = await asked(world, "lead-and-finance")
+    await answer(world, request, LI)
+    world.policy.roles[LI] = frozenset()
+    await answer(world, request, MAX)
+    assert (await answer(world, request, FAY)).state == "approved"
+
+
+async def test_one_who_holds_both_roles_makes_room_for_whoever_comes_second(world: World) -> None:
+    request = await asked(world, "lead-and-finance")
+    world.policy.roles[LI] = frozenset({"lead", "finance"})
+    await answer(world, request, LI)
+    assert (await answer(world, request, MAX)).state == "approved"
 
 
 async def test_a_denial_may_suggest_other_arguments_which_authorise_nothing(world: World) -> None:
