@@ -32,6 +32,11 @@ export async function changePerson(principal: string, body: Schemas['ChangedPers
   await queries.invalidateQueries({ queryKey: peopleKeys.all });
 }
 
+export async function setAttributes(principal: string, attributes: Record<string, string | null>): Promise<void> {
+  await must(http.PATCH('/api/people/{principal}/attributes', { params: { path: { principal } }, body: { attributes } }));
+  await queries.invalidateQueries({ queryKey: peopleKeys.all });
+}
+
 export async function createToken(name: string, days: number): Promise<Schemas['CreatedToken']> {
   const token = await must<Schemas['CreatedToken']>(http.POST('/api/tokens', { body: { name, days } }));
   await queries.invalidateQueries({ queryKey: peopleKeys.tokens });

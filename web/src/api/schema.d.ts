@@ -244,6 +244,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/approvals/{approval}/candidates": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Candidates
+         * @description To whom I may hand this request over: who may give verdicts and has no part in it, holders of its roles first.
+         */
+        get: operations["listCandidates"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/approvals/{approval}/delegate": {
         parameters: {
             query?: never;
@@ -510,6 +530,150 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/hooks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Hooks
+         * @description Hooks that I may manage, newest first.
+         */
+        get: operations["listHooks"];
+        put?: never;
+        /**
+         * Create Hook
+         * @description Let a sender start an agent by signed messages. The secret is shown this once.
+         */
+        post: operations["createHook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/hooks/try": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Try Mapping
+         * @description What a message would start the agent with; a problem names its field. Starts nothing.
+         */
+        post: operations["tryHookMapping"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/hooks/{hook}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Hook
+         * @description One hook, without its secret.
+         */
+        get: operations["getHook"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/hooks/{hook}/deliveries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Deliveries
+         * @description The last deliveries and what became of them, newest first.
+         */
+        get: operations["listDeliveries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/hooks/{hook}/disable": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Disable Hook
+         * @description Refuse all that comes, at once.
+         */
+        post: operations["disableHook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/hooks/{hook}/enable": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Enable Hook
+         * @description Take deliveries again.
+         */
+        post: operations["enableHook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/hooks/{hook}/rotate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Rotate Hook
+         * @description A new secret, shown this once; the old one stays good for the hours named.
+         */
+        post: operations["rotateHook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/live": {
         parameters: {
             query?: never;
@@ -603,7 +767,7 @@ export interface paths {
         put?: never;
         /**
          * Erase
-         * @description Shred the key of a data subject: the data is gone, every proof stays valid.
+         * @description Destroy a person's keys and empty every copy: the data is gone, every proof stays valid.
          */
         post: operations["eraseSubject"];
         delete?: never;
@@ -961,7 +1125,7 @@ export interface paths {
         };
         /**
          * Overview
-         * @description The rules in force, in words.
+         * @description The rules in force, in words, where they come from, and whether the files on disk are the same.
          */
         get: operations["getPolicy"];
         put?: never;
@@ -2130,6 +2294,12 @@ export interface components {
             expires_at: string;
             /** I May Answer */
             i_may_answer: boolean;
+            /**
+             * I May Only Deny
+             * @description Enough of your roles have approved; only a denial would count
+             * @default false
+             */
+            i_may_only_deny: boolean;
             /** Id */
             id: string;
             /**
@@ -2171,6 +2341,13 @@ export interface components {
             run: string;
             /** Sentence */
             sentence: string;
+            /**
+             * Sentences
+             * @description By language, where the tool has it
+             */
+            sentences?: {
+                [key: string]: string;
+            };
             /** Signals */
             signals: components["schemas"]["Signal"][];
             /**
@@ -2186,7 +2363,7 @@ export interface components {
             why: components["schemas"]["Why"][];
             /**
              * Why Not
-             * @description Why you may not answer, in words
+             * @description Why you may not answer, or only deny, in words
              * @default
              */
             why_not: string;
@@ -2257,6 +2434,12 @@ export interface components {
             expires_at: string;
             /** I May Answer */
             i_may_answer: boolean;
+            /**
+             * I May Only Deny
+             * @description Enough of your roles have approved; only a denial would count
+             * @default false
+             */
+            i_may_only_deny: boolean;
             /** Id */
             id: string;
             /**
@@ -2284,6 +2467,13 @@ export interface components {
             /** Sentence */
             sentence: string;
             /**
+             * Sentences
+             * @description By language, where the tool has it
+             */
+            sentences?: {
+                [key: string]: string;
+            };
+            /**
              * State
              * @enum {string}
              */
@@ -2292,7 +2482,7 @@ export interface components {
             tool: string;
             /**
              * Why Not
-             * @description Why you may not answer, in words
+             * @description Why you may not answer, or only deny, in words
              * @default
              */
             why_not: string;
@@ -2482,6 +2672,21 @@ export interface components {
             /** Tool */
             tool: string;
         };
+        /**
+         * Candidate
+         * @description Somebody to whom a request may be handed over.
+         */
+        Candidate: {
+            /**
+             * Holds
+             * @description The roles of the request that this person holds
+             */
+            holds: string[];
+            /** Name */
+            name: string;
+            /** Principal */
+            principal: string;
+        };
         /** CaseResultView */
         CaseResultView: {
             /** Expected */
@@ -2575,9 +2780,12 @@ export interface components {
              * @description Of the draft as you saw it; another one is refused with 409
              */
             content_hash: string;
-            /** Files */
+            /**
+             * Files
+             * @description As in a new draft; what is not named stays
+             */
             files?: {
-                [key: string]: string;
+                [key: string]: string | null;
             } | null;
             /** Reason */
             reason?: string | null;
@@ -2798,6 +3006,56 @@ export interface components {
              */
             to: string;
         };
+        /** DeliveryView */
+        DeliveryView: {
+            /** Address */
+            address: string;
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Id */
+            id: string;
+            /**
+             * Message
+             * @description The sender's id for it; empty if the signature was not good
+             */
+            message: string;
+            /**
+             * Outcome
+             * @description `repeated`: it had come before; `limited`: too many in a minute
+             * @enum {string}
+             */
+            outcome: "started" | "repeated" | "refused" | "limited";
+            /** Run */
+            run: string;
+            /** Size Bytes */
+            size_bytes: number;
+            /**
+             * Status
+             * @description What the sender was answered
+             */
+            status: number;
+            /**
+             * Why
+             * @description Why it was refused; empty for those who may not see payloads
+             */
+            why: string;
+        };
+        /**
+         * DocumentView
+         * @description A document in another system that the result names.
+         */
+        DocumentView: {
+            /**
+             * Field
+             * @description Field of the result
+             */
+            field: string;
+            /** Url */
+            url: string;
+        };
         /** DraftDiff */
         DraftDiff: {
             /** Added */
@@ -2961,23 +3219,58 @@ export interface components {
             /** Rejected */
             rejected: number;
         };
+        /**
+         * EndingView
+         * @description What came of a run that succeeded, where its agent's output schema tells.
+         */
+        EndingView: {
+            /**
+             * Done
+             * @description False: it ended well, but what was wanted was not done
+             */
+            done: boolean;
+            /** Value */
+            value: string;
+            /**
+             * Words
+             * @description By language
+             */
+            words: {
+                [key: string]: string;
+            };
+        };
         /** EraseSubject */
         EraseSubject: {
             /** Reason */
             reason: string;
             /**
              * Subject
-             * @description The data subject, e.g. `customer:1042`
+             * @description The data subject, e.g. `customer:1042`; `run:<id>` for a run
              */
             subject: string;
         };
         /** Erasure */
         Erasure: {
             /**
-             * Records
-             * @description Records whose personal data is gone
+             * Exports
+             * @description Export files that were removed because they held opened data
              */
-            records: number;
+            exports: number;
+            /**
+             * Keys
+             * @description Keys that were destroyed: one for each run in which the person appeared
+             */
+            keys: number;
+            /**
+             * Left
+             * @description Where to look by hand: the name stands in texts of no such run
+             */
+            left: components["schemas"]["Mention"][];
+            /**
+             * Runs
+             * @description Runs whose inputs, results, calls, questions and events were emptied
+             */
+            runs: string[];
             /** Subject */
             subject: string;
         };
@@ -3311,6 +3604,117 @@ export interface components {
             /** Version */
             version: string;
         };
+        /** HookView */
+        HookView: {
+            /** Agent */
+            agent: string;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Id */
+            id: string;
+            /** Made By */
+            made_by: string;
+            /** Mapping */
+            mapping: {
+                [key: string]: string;
+            };
+            /** Name */
+            name: string;
+            /**
+             * Old Secret Until
+             * @description Until then the secret before is good too
+             */
+            old_secret_until: string | null;
+            /**
+             * Path
+             * @description Where the sender posts to, on this server
+             * @example /hooks/hook_01…
+             */
+            path: string;
+            /**
+             * Principal
+             * @description On whose behalf it starts
+             */
+            principal: string;
+            /** Principal Name */
+            principal_name: string;
+            /**
+             * Scheme
+             * @enum {string}
+             */
+            scheme: "standard" | "github";
+            /**
+             * Secret Number
+             * @description Counts its secrets from 1
+             */
+            secret_number: number;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "active" | "disabled";
+        };
+        /** HookWithSecret */
+        HookWithSecret: {
+            /** Agent */
+            agent: string;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Id */
+            id: string;
+            /** Made By */
+            made_by: string;
+            /** Mapping */
+            mapping: {
+                [key: string]: string;
+            };
+            /** Name */
+            name: string;
+            /**
+             * Old Secret Until
+             * @description Until then the secret before is good too
+             */
+            old_secret_until: string | null;
+            /**
+             * Path
+             * @description Where the sender posts to, on this server
+             * @example /hooks/hook_01…
+             */
+            path: string;
+            /**
+             * Principal
+             * @description On whose behalf it starts
+             */
+            principal: string;
+            /** Principal Name */
+            principal_name: string;
+            /**
+             * Scheme
+             * @enum {string}
+             */
+            scheme: "standard" | "github";
+            /**
+             * Secret
+             * @description Shown this once
+             */
+            secret: string;
+            /**
+             * Secret Number
+             * @description Counts its secrets from 1
+             */
+            secret_number: number;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "active" | "disabled";
+        };
         /**
          * InclusionProof
          * @description That a record is in the log that the newest signed checkpoint commits to (RFC 9162, 2.1.3; C2SP notes).
@@ -3522,7 +3926,7 @@ export interface components {
          */
         Me: {
             /** Abilities */
-            abilities: ("read_runs" | "see_payloads" | "steer_runs" | "give_verdict" | "give_mandate" | "read_log" | "export_log" | "erase_subject" | "read_policy" | "draft_policy" | "activate_policy" | "read_connectors" | "review_pins" | "try_tools" | "freeze" | "reconcile" | "handle_alerts" | "read_people" | "manage_people" | "set_attributes" | "read_usage")[];
+            abilities: ("read_runs" | "see_payloads" | "steer_runs" | "manage_hooks" | "give_verdict" | "give_mandate" | "read_log" | "export_log" | "erase_subject" | "read_policy" | "draft_policy" | "activate_policy" | "read_connectors" | "review_pins" | "try_tools" | "freeze" | "reconcile" | "handle_alerts" | "read_people" | "manage_people" | "set_attributes" | "read_usage")[];
             /** Expires At */
             expires_at?: string | null;
             /**
@@ -3541,6 +3945,19 @@ export interface components {
             roles: string[];
             /** Tenant */
             tenant: string;
+        };
+        /**
+         * Mention
+         * @description A place outside of the person's runs where the name still stands.
+         */
+        Mention: {
+            /** Id */
+            id: string;
+            /**
+             * Place
+             * @description Which table
+             */
+            place: string;
         };
         /** Money */
         Money: {
@@ -3587,10 +4004,10 @@ export interface components {
         NewDraft: {
             /**
              * Files
-             * @description Files of the tenant's policy to exchange or add, whole, by name
+             * @description Files of the tenant's policy to exchange or add, whole, by name; null deletes one
              */
             files: {
-                [key: string]: string;
+                [key: string]: string | null;
             };
             /**
              * Reason
@@ -3628,6 +4045,44 @@ export interface components {
              * @enum {string}
              */
             scope: "agent" | "tool" | "connector" | "tenant";
+        };
+        /** NewHook */
+        NewHook: {
+            /**
+             * Agent
+             * @example complaint-resolution
+             */
+            agent: string;
+            /**
+             * Mapping
+             * @description Input field → JMESPath expression over the message; empty: the message itself is the input
+             * @example {
+             *       "order_number": "order.number",
+             *       "text": "message"
+             *     }
+             */
+            mapping: {
+                [key: string]: string;
+            };
+            /**
+             * Name
+             * @example Web shop
+             */
+            name: string;
+            /**
+             * Principal
+             * @description On whose behalf: mine if left out, or a service principal
+             * @default
+             * @example service:web-shop
+             */
+            principal: string;
+            /**
+             * Scheme
+             * @description `standard`: Standard Webhooks; `github`: X-Hub-Signature-256 over the body
+             * @default standard
+             * @enum {string}
+             */
+            scheme: "standard" | "github";
         };
         /** NewMandate */
         NewMandate: {
@@ -3770,7 +4225,7 @@ export interface components {
              * Abilities
              * @description Narrow it to these; absent: all that its owner may do
              */
-            abilities?: ("read_runs" | "see_payloads" | "steer_runs" | "give_verdict" | "give_mandate" | "read_log" | "export_log" | "erase_subject" | "read_policy" | "draft_policy" | "activate_policy" | "read_connectors" | "review_pins" | "try_tools" | "freeze" | "reconcile" | "handle_alerts" | "read_people" | "manage_people" | "set_attributes" | "read_usage")[] | null;
+            abilities?: ("read_runs" | "see_payloads" | "steer_runs" | "manage_hooks" | "give_verdict" | "give_mandate" | "read_log" | "export_log" | "erase_subject" | "read_policy" | "draft_policy" | "activate_policy" | "read_connectors" | "review_pins" | "try_tools" | "freeze" | "reconcile" | "handle_alerts" | "read_people" | "manage_people" | "set_attributes" | "read_usage")[] | null;
             /**
              * Days
              * @description Days until it expires
@@ -3866,7 +4321,7 @@ export interface components {
         /** Person */
         Person: {
             /** Abilities */
-            abilities: ("read_runs" | "see_payloads" | "steer_runs" | "give_verdict" | "give_mandate" | "read_log" | "export_log" | "erase_subject" | "read_policy" | "draft_policy" | "activate_policy" | "read_connectors" | "review_pins" | "try_tools" | "freeze" | "reconcile" | "handle_alerts" | "read_people" | "manage_people" | "set_attributes" | "read_usage")[];
+            abilities: ("read_runs" | "see_payloads" | "steer_runs" | "manage_hooks" | "give_verdict" | "give_mandate" | "read_log" | "export_log" | "erase_subject" | "read_policy" | "draft_policy" | "activate_policy" | "read_connectors" | "review_pins" | "try_tools" | "freeze" | "reconcile" | "handle_alerts" | "read_people" | "manage_people" | "set_attributes" | "read_usage")[];
             /** Active */
             active: boolean;
             /**
@@ -3952,12 +4407,23 @@ export interface components {
                 };
             };
             /**
+             * Differs On Disk
+             * @description Files in the policies folder that are not as in force: changed, only there, or missing there
+             */
+            differs_on_disk: string[];
+            /**
              * Files
              * @description The files in force, by name
              */
             files: {
                 [key: string]: string;
             };
+            /**
+             * Origin
+             * @description `files`: what the process read when it started; `database`: what was activated last
+             * @enum {string}
+             */
+            origin: "files" | "database";
             /**
              * Revision
              * @description Content hash that decisions cite
@@ -3969,7 +4435,7 @@ export interface components {
             rules: components["schemas"]["RuleView"][];
             /**
              * Source
-             * @description Where it came from: the files, or a draft
+             * @description The folder, or the draft
              */
             source: string;
             /** Time Zone */
@@ -4419,6 +4885,15 @@ export interface components {
             /** Revision */
             revision: string;
         };
+        /** RotateHook */
+        RotateHook: {
+            /**
+             * Grace Hours
+             * @description How long the old secret stays good
+             * @default 0
+             */
+            grace_hours: number;
+        };
         /** RowProblem */
         RowProblem: {
             /** Detail */
@@ -4496,9 +4971,16 @@ export interface components {
             business_key: string;
             /** Children */
             children: string[];
-            cost: components["schemas"]["Money"] | null;
+            /** @description Of its own model calls; null where no price is known */
+            cost?: components["schemas"]["Money"] | null;
+            /**
+             * Documents
+             * @description Where its result opens
+             */
+            documents?: components["schemas"]["DocumentView"][];
             /** Ended At */
             ended_at: string | null;
+            ending?: components["schemas"]["EndingView"] | null;
             /**
              * Events
              * @description Number of the last event that this shows; follow from there
@@ -4629,8 +5111,11 @@ export interface components {
              * @description What it is about, e.g. an order number; may be empty
              */
             business_key: string;
+            /** @description Of its own model calls; null where no price is known */
+            cost?: components["schemas"]["Money"] | null;
             /** Ended At */
             ended_at: string | null;
+            ending?: components["schemas"]["EndingView"] | null;
             /** Id */
             id: string;
             /** Principal */
@@ -5076,6 +5561,33 @@ export interface components {
             milliseconds: number;
             outcome: components["schemas"]["Outcome"];
         };
+        /** TriedMapping */
+        TriedMapping: {
+            /**
+             * Input
+             * @description What the agent would be started with
+             */
+            input: {
+                [key: string]: unknown;
+            };
+        };
+        /** TryMapping */
+        TryMapping: {
+            /** Agent */
+            agent: string;
+            /**
+             * Mapping
+             * @description Input field → JMESPath expression over the message; empty: the message itself is the input
+             */
+            mapping: {
+                [key: string]: string;
+            };
+            /**
+             * Message
+             * @description The body that a sender would send, as text
+             */
+            message: string;
+        };
         /** TryTool */
         TryTool: {
             /** Arguments */
@@ -5286,6 +5798,13 @@ export interface components {
             rule: string;
             /** Sentence */
             sentence: string;
+            /**
+             * Sentences
+             * @description By language, where the rule has it
+             */
+            sentences?: {
+                [key: string]: string;
+            };
         };
         /** Withdraw */
         Withdraw: {
@@ -6474,6 +6993,100 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Approval"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Signed in, and not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nothing by that name in this tenant */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It changed after you looked, or was already decided */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description That input can't be used; each problem names its field */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many attempts; `Retry-After` says when to try again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A request left and no clear answer came */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something we need does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listCandidates: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                approval: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Candidate"][];
                 };
             };
             /** @description Not signed in */
@@ -7812,6 +8425,766 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Health"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Signed in, and not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nothing by that name in this tenant */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It changed after you looked, or was already decided */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description That input can't be used; each problem names its field */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many attempts; `Retry-After` says when to try again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A request left and no clear answer came */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something we need does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listHooks: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HookView"][];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Signed in, and not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nothing by that name in this tenant */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It changed after you looked, or was already decided */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description That input can't be used; each problem names its field */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many attempts; `Retry-After` says when to try again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A request left and no clear answer came */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something we need does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createHook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewHook"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HookWithSecret"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Signed in, and not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nothing by that name in this tenant */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It changed after you looked, or was already decided */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description That input can't be used; each problem names its field */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many attempts; `Retry-After` says when to try again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A request left and no clear answer came */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something we need does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    tryHookMapping: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TryMapping"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TriedMapping"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Signed in, and not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nothing by that name in this tenant */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It changed after you looked, or was already decided */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description That input can't be used; each problem names its field */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many attempts; `Retry-After` says when to try again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A request left and no clear answer came */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something we need does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getHook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                hook: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HookView"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Signed in, and not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nothing by that name in this tenant */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It changed after you looked, or was already decided */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description That input can't be used; each problem names its field */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many attempts; `Retry-After` says when to try again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A request left and no clear answer came */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something we need does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listDeliveries: {
+        parameters: {
+            query?: {
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                hook: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeliveryView"][];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Signed in, and not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nothing by that name in this tenant */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It changed after you looked, or was already decided */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description That input can't be used; each problem names its field */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many attempts; `Retry-After` says when to try again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A request left and no clear answer came */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something we need does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    disableHook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                hook: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HookView"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Signed in, and not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nothing by that name in this tenant */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It changed after you looked, or was already decided */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description That input can't be used; each problem names its field */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many attempts; `Retry-After` says when to try again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A request left and no clear answer came */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something we need does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    enableHook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                hook: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HookView"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Signed in, and not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nothing by that name in this tenant */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It changed after you looked, or was already decided */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description That input can't be used; each problem names its field */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many attempts; `Retry-After` says when to try again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A request left and no clear answer came */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something we need does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    rotateHook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                hook: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RotateHook"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HookWithSecret"];
                 };
             };
             /** @description Not signed in */

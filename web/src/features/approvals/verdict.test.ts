@@ -20,6 +20,8 @@ test('what was not seen is not decided', () => {
 test('only what is open and mine is decided', () => {
   expect(nextStep(true, { ...item, state: 'approved' }, seen, later, false)).toBe('ignore');
   expect(nextStep(true, { ...item, i_may_answer: false }, seen, later, false)).toBe('ignore');
+  expect(nextStep(true, { ...item, i_may_only_deny: true }, seen, later, false)).toBe('ignore');
+  expect(nextStep(false, { ...item, i_may_only_deny: true }, seen, later, false)).toBe('send');
 });
 
 test('a high risk that cannot be undone asks once more, and the same key is no answer to that', () => {

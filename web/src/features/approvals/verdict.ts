@@ -6,7 +6,7 @@ export const SETTLE_MS = 600;
 /** A verdict on a high risk given faster than this is flagged by the server; the page measures the time. */
 export type Shown = { digest: string; at: number };
 
-export type Guarded = { risk: 'low' | 'medium' | 'high'; effect: 'read' | 'write' | 'irreversible'; state: string; i_may_answer: boolean; digest: string };
+export type Guarded = { risk: 'low' | 'medium' | 'high'; effect: 'read' | 'write' | 'irreversible'; state: string; i_may_answer: boolean; i_may_only_deny?: boolean; digest: string };
 
 export type Step = 'ignore' | 'confirm' | 'send';
 
@@ -19,7 +19,7 @@ export function nextStep(approve: boolean, item: Guarded | undefined, shown: Sho
   if (!item || item.state !== 'pending' || !item.i_may_answer || !shown) return 'ignore';
   if (shown.digest !== item.digest || now - shown.at < SETTLE_MS) return 'ignore';
   if (!approve) return 'send';
-  if (asking) return 'ignore';
+  if (asking || item.i_may_only_deny) return 'ignore';
   return item.risk === 'high' && item.effect === 'irreversible' ? 'confirm' : 'send';
 }
 

@@ -1,5 +1,5 @@
 import { useQuery } from '@tanstack/react-query';
-import { UserPlus } from 'lucide-react';
+import { Tags, UserPlus } from 'lucide-react';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { changePerson, peopleQuery, rolesQuery, type Person as PersonView, type Role } from '../../api/people';
@@ -13,6 +13,7 @@ import { Pill, State } from '../../ui/State';
 import { Table } from '../../ui/Table';
 import { Time } from '../../ui/Time';
 import { toast } from '../../ui/toast';
+import { AttributesDialog } from './AttributesDialog';
 import { NewPersonDialog } from './NewPersonDialog';
 
 export function PeoplePage() {
@@ -47,16 +48,26 @@ function PeopleTable({ rows }: { rows: PersonView[] }) {
       toast(problem instanceof Error ? problem.message : String(problem), 'failed');
     }
   };
+  const [editing, setEditing] = useState<PersonView | null>(null);
   const role = (name: string) => t(`role.${name.replaceAll('-', '_')}`, { defaultValue: humanize(name) });
   return (
-    <Table<PersonView> label={t('people.people')} rows={rows} rowKey={(person) => person.principal} columns={[
-      { id: 'name', head: t('people.name'), cell: (person) => <Person id={person.principal} name={person.name} /> },
-      { id: 'login', head: t('people.login'), wide: true, cell: (person) => <span className="mono muted">{person.principal}</span> },
-      { id: 'roles', head: t('people.roles'), cell: (person) => <span className="row wrap">{person.roles.map((each) => <Pill key={each} tone="idle">{role(each)}</Pill>)}</span> },
-      { id: 'last', head: t('people.lastSignIn'), wide: true, cell: (person) => (person.last_sign_in_at ? <Time at={person.last_sign_in_at} as="relative" /> : <span className="muted">–</span>) },
-      { id: 'state', head: t('run.state'), cell: (person) => <State name={person.active ? 'active' : 'inactive'} quiet={person.active} /> },
-      { id: 'act', head: t('people.change'), hideHead: true, end: true, cell: (person) => may('manage_people') && person.principal !== me.principal && <Button small look={person.active ? 'deny' : 'plain'} onClick={() => void toggle(person)}>{t(person.active ? 'people.shutOut' : 'people.letIn')}</Button> },
-    ]} />
+    <>
+      <Table<PersonView> label={t('people.people')} rows={rows} rowKey={(person) => person.principal} columns={[
+        { id: 'name', head: t('people.name'), cell: (person) => <Person id={person.principal} name={person.name} /> },
+        { id: 'login', head: t('people.login'), wide: true, cell: (person) => <span className="mono muted">{person.principal}</span> },
+        { id: 'roles', head: t('people.roles'), cell: (person) => <span className="row wrap">{person.roles.map((each) => <Pill key={each} tone="idle">{role(each)}</Pill>)}</span> },
+        { id: 'attributes', head: t('people.attributes'), wide: true, cell: (person) => <span className="row wrap">{Object.entries(person.attributes).map(([name, value]) => <Pill key={name} tone="idle">{name}: {value}</Pill>)}</span> },
+        { id: 'last', head: t('people.lastSignIn'), wide: true, cell: (person) => (person.last_sign_in_at ? <Time at={person.last_sign_in_at} as="relative" /> : <span className="muted">–</span>) },
+        { id: 'state', head: t('run.state'), cell: (person) => <State name={person.active ? 'active' : 'inactive'} quiet={person.active} /> },
+        { id: 'act', head: t('people.change'), hideHead: true, end: true, cell: (person) => person.principal !== me.principal && (
+          <span className="row">
+            {may('set_attributes') && may('read_policy') && <Button small icon={<Tags size={14} aria-hidden />} onClick={() => setEditing(person)}>{t('people.attributes')}</Button>}
+            {may('manage_people') && <Button small look={person.active ? 'deny' : 'plain'} onClick={() => void toggle(person)}>{t(person.active ? 'people.shutOut' : 'people.letIn')}</Button>}
+          </span>
+        ) },
+      ]} />
+      {editing && <AttributesDialog person={editing} onClose={() => setEditing(null)} />}
+    </>
   );
 }
 

@@ -6,11 +6,10 @@ import { revisionsQuery, rollBack } from '../../api/policy';
 import type { Schemas } from '../../api/client';
 import { useMay } from '../../app/session';
 import { Button } from '../../ui/Button';
-import { Dialog } from '../../ui/Dialog';
-import { Empty, Failed, Inline, SkeletonRows } from '../../ui/Feedback';
-import { TextArea } from '../../ui/Field';
+import { Empty, Failed, SkeletonRows } from '../../ui/Feedback';
 import { Section } from '../../ui/Page';
 import { Person } from '../../ui/Person';
+import { ReasonDialog } from '../../ui/ReasonDialog';
 import { State } from '../../ui/State';
 import { Table } from '../../ui/Table';
 import { Time } from '../../ui/Time';
@@ -44,23 +43,9 @@ export function Revisions() {
 
 function RollBackDialog({ revision, onClose }: { revision: Revision; onClose: () => void }) {
   const { t } = useTranslation();
-  const [reason, setReason] = useState('');
-  const [error, setError] = useState<unknown>(null);
-  const go = async () => {
-    try {
-      await rollBack(revision.revision, reason.trim());
-      onClose();
-    } catch (problem) {
-      setError(problem);
-    }
-  };
   return (
-    <Dialog open onClose={onClose} title={t('policies.rollBack')} footer={<><Button onClick={onClose}>{t('common.cancel')}</Button><Button look="danger" disabled={!reason.trim()} onClick={() => void go()}>{t('policies.rollBack')}</Button></>}>
-      <div className="col">
-        <p className="sm ink2">{t('policies.rollBackText', { title: revision.title })}</p>
-        <TextArea label={t('approvals.reason')} required maxLength={2000} value={reason} onChange={(event) => setReason(event.target.value)} />
-        <Inline error={error} />
-      </div>
-    </Dialog>
+    <ReasonDialog title={t('policies.rollBack')} go={t('policies.rollBack')} label={t('approvals.reason')} maxLength={2000} onSend={(reason) => rollBack(revision.revision, reason)} onClose={onClose}>
+      <p className="sm ink2">{t('policies.rollBackText', { title: revision.title })}</p>
+    </ReasonDialog>
   );
 }

@@ -19,15 +19,16 @@ export function Rules() {
   const [text, setText] = useState('');
   if (policy.isError) return <Failed error={policy.error} onRetry={() => void policy.refetch()} />;
   if (!policy.data) return <SkeletonRows rows={8} />;
-  const { rules, approval_rules: approvals, roles, revision, warnings } = policy.data;
+  const { rules, approval_rules: approvals, roles, revision, warnings, origin, differs_on_disk: differs } = policy.data;
   const wanted = text.trim().toLowerCase();
   const shown = rules.filter((rule) => [...Object.values(rule.says), ...Object.values(rule.means), rule.tool, rule.subject, rule.id].join(' ').toLowerCase().includes(wanted));
   return (
     <>
       <div className="row between wrap">
         <div className={css.search}><TextField hideLabel type="search" label={t('policies.search')} placeholder={t('policies.search')} icon={<Search size={15} />} value={text} onChange={(event) => setText(event.target.value)} /></div>
-        <span className="xs muted">{t('policies.inForce')} <span className="mono">{revision.slice(0, 16)}</span></span>
+        <span className="xs muted">{t('policies.inForce')} <span className="mono">{revision.slice(0, 16)}</span> · {t(`policies.origin.${origin}`)}</span>
       </div>
+      {differs.length > 0 && <p className="sm ink2 row"><TriangleAlert size={15} aria-hidden />{t(`policies.differs.${origin}`, { files: differs.join(', ') })}</p>}
       <Problems problems={warnings} />
       <Section title={t('policies.rules', { count: shown.length })}><RuleTable rows={shown} /></Section>
       <Section title={t('policies.approvals')}><ApprovalRules rules={approvals} /></Section>
