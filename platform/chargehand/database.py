@@ -113,6 +113,18 @@ class Database:
         except (OperationalError, DBAPIError) as error:
             raise DatabaseUnavailable(f"The database could not be read: {error.orig}.") from error
 
+    def scrub(self) -> bool:
+        """Leave nothing of what was overwritten in the database's files; False: a reader holds on to some of it still.
+
+        SQLite: the write-ahead log is written back and emptied; in the file itself what is deleted is zeroed at once.
+        PostgreSQL: dead rows go with the next vacuum, which is the server's own business.
+        """
+        if not self.is_sqlite:
+            return True
+        with self.engine.connect() as connection:
+            busy = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()[0]
+        return not busy
+
     def close(self) -> None:
         """Finish the queued units and let go of the connections."""
         if not self._closed:
@@ -239,6 +251,7 @@ def _sqlite_engine(url: str) -> Engine:
             "synchronous=FULL",
             f"busy_timeout={SQLITE_BUSY_SECONDS * 1000}",
             "foreign_keys=ON",
+            "secure_delete=ON",
         ):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()

@@ -55,6 +55,8 @@ class ExportJob(BaseModel):
     finished_at: datetime | None = None
     failure: str = ""
     process: int
+    personal: bool = True
+    """Whether sealed data was opened in it."""
 
 
 class Exports:
@@ -79,6 +81,7 @@ class Exports:
             requested_by=who.principal,
             requested_at=clock.now(),
             process=os.getpid(),
+            personal=personal and kind != "evidence",
         )
         self._save(job)
         self._tasks[name] = asyncio.create_task(self._run(job, who, personal))
@@ -103,6 +106,11 @@ class Exports:
             raise Conflict(f"The export is {job.state}. {job.failure}".strip(), way_out="Wait, or start it again.")
         return self._of(job.tenant) / job.file
 
+    async def finished(self, name: str) -> None:
+        """Wait until an export of this process has ended, one way or the other."""
+        if task := self._tasks.get(name):
+            await asyncio.wait({task})
+
     async def delete(self, tenant: str, owner: str, name: str) -> None:
         """Stop it if it runs, and remove its files. Raises NotFound."""
         job = await asyncio.to_thread(self.get, tenant, owner, name)
@@ -111,6 +119,17 @@ class Exports:
             await asyncio.wait({task})
         for path in (self._of(tenant) / job.file, self._of(tenant) / f"{name}.json"):
             path.unlink(missing_ok=True)
+
+    async def remove_opened(self, tenant: str) -> int:
+        """Remove every file in which sealed data was opened, because a person was erased; how many."""
+        found = [job for path in self._of(tenant).glob("*.json") if (job := self._load(path)) and job.personal]
+        for job in found:
+            if task := self._tasks.pop(job.id, None):
+                task.cancel()
+                await asyncio.wait({task})
+            if job.state != "failed":
+                self._fail(job, "It was removed because a person's data was erased; export again.")
+        return len(found)
 
     async def close(self) -> None:
         """Stop what runs; it says that it was cut short."""

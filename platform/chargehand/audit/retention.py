@@ -1,4 +1,4 @@
-"""Forgetting, and what must not be forgotten: subject erasure, retirement by age, legal holds.
+"""Forgetting what is old, and what must not be forgotten: retirement by age, legal holds. Of persons see `erasure`.
 
 A retired record loses its bytes and keeps its hash, so that every proof about others stays valid; the retirement is
 itself a record, by which the verifier tells a retired record from a deleted one.
@@ -19,7 +19,6 @@ from chargehand.audit.filter import parse
 from chargehand.audit.format import leaf_hash
 from chargehand.audit.log import append
 from chargehand.audit.model import Record, Who
-from chargehand.audit.personal import erase
 from chargehand.audit.store import CheckpointRow, HoldRow, LeafRow, RecordRow, table
 from chargehand.database import Database, Transaction
 from chargehand.errors import BadInput, NotFound
@@ -41,22 +40,6 @@ class Hold:
     reason: str
     placed_by: str
     placed_at: str
-
-
-def erase_subject(db: Database, tenant: str, subject: str, *, who: Who, reason: str) -> int:
-    """Destroy the keys of a person's data; returns how many there were. The act is recorded, without the person's name.
-
-    Raises NotFound if the log holds nothing sealed for `subject`.
-    """
-
-    def unit(tx: Transaction) -> int:
-        refs = erase(tx, tenant, subject)
-        if not refs:
-            raise NotFound("The log holds no data of that subject.", way_out="It may have been erased before.")
-        append(tx, _access(tenant, who, {"act": "erase", "keys": list(refs), "reason": reason}))
-        return len(refs)
-
-    return db.write_now(unit)
 
 
 def place_hold(db: Database, tenant: str, filter: str, *, who: Who, reason: str) -> Hold:  # noqa: A002

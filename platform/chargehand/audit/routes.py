@@ -12,10 +12,10 @@ from fastapi.responses import FileResponse
 
 from chargehand.audit import show
 from chargehand.audit.charts import Bucket
+from chargehand.audit.erasure import Eraser
 from chargehand.audit.evidence import Prover
 from chargehand.audit.export_jobs import ExportJob, Exports
 from chargehand.audit.model import Who
-from chargehand.audit.retention import erase_subject
 from chargehand.audit.service import AuditService
 from chargehand.audit.views import (
     Bar,
@@ -29,13 +29,13 @@ from chargehand.audit.views import (
     FilterFieldView,
     InclusionProof,
     LogStatus,
+    Mention,
     NewExport,
     NewSavedQuery,
     RecordDetail,
     RecordPage,
     SavedQueryView,
 )
-from chargehand.database import Database
 from chargehand.errors import BadInput
 from chargehand.identity.model import SignedIn
 from chargehand.identity.routes import able, may
@@ -258,12 +258,16 @@ async def delete_export(export: str, request: Request, who: Exporter) -> None:
 
 @router.post("/erasures", operation_id="eraseSubject", status_code=201)
 async def erase(body: EraseSubject, request: Request, who: Annotated[SignedIn, may("erase_subject")]) -> Erasure:
-    """Shred the key of a data subject: the data is gone, every proof stays valid."""
-    db: Database = request.app.state.db
-    count = await asyncio.to_thread(
-        erase_subject, db, who.principal.tenant, body.subject, who=_who(who), reason=body.reason
+    """Destroy a person's keys and empty every copy: the data is gone, every proof stays valid."""
+    eraser: Eraser = request.app.state.erasures
+    found = await eraser.erase(who.principal.tenant, body.subject, who=_who(who), reason=body.reason)
+    return Erasure(
+        subject=found.subject,
+        keys=found.keys,
+        runs=list(found.runs),
+        exports=found.exports,
+        left=[Mention(place=one.place, id=one.id) for one in found.left],
     )
-    return Erasure(subject=body.subject, records=count)
 
 
 def _export(job: ExportJob) -> Export:

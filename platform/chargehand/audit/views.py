@@ -158,10 +158,20 @@ class Export(BaseModel):
 
 
 class EraseSubject(Request):
-    subject: str = Field(min_length=1, description="The data subject, e.g. `customer:1042`")
+    subject: str = Field(min_length=1, description="The data subject, e.g. `customer:1042`; `run:<id>` for a run")
     reason: str = Field(min_length=1, max_length=2000)
+
+
+class Mention(BaseModel):
+    """A place outside of the person's runs where the name still stands."""
+
+    place: str = Field(description="Which table")
+    id: str
 
 
 class Erasure(BaseModel):
     subject: str
-    records: int = Field(description="Records whose personal data is gone")
+    keys: int = Field(description="Keys that were destroyed: one for each run in which the person appeared")
+    runs: list[str] = Field(description="Runs whose inputs, results, calls, questions and events were emptied")
+    exports: int = Field(description="Export files that were removed because they held opened data")
+    left: list[Mention] = Field(description="Where to look by hand: the name stands in texts of no such run")

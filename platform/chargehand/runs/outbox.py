@@ -1,8 +1,8 @@
 """What was decided in our tables and Temporal must hear of: told until it is acknowledged. Runs in the gateway worker.
 
-Four things wait here: runs that were written and not begun, approvals that were closed, person tasks that were
-answered, and pauses. Telling twice is harmless, so two workers may do it at once. Schedules that are due become runs
-here too.
+Five things wait here: runs that were written and not begun, approvals that were closed, person tasks that were
+answered, pauses, and runs whose personal data was erased. Telling twice is harmless, so two workers may do it at once.
+Schedules that are due become runs here too.
 """
 
 from __future__ import annotations
@@ -16,9 +16,12 @@ from typing import Any, Protocol
 from temporalio.service import RPCError, RPCStatusCode
 
 from chargehand import clock, telemetry
+from chargehand.audit import erasure
 from chargehand.database import Database
 from chargehand.errors import ChargehandError
 from chargehand.runs import rows, store
+from chargehand.runs.blobs import Blobs
+from chargehand.runs.erasure import delete_histories
 from chargehand.runs.model import SIGNAL_ANSWER, SIGNAL_APPROVAL
 from chargehand.runs.payloads import Answer
 from chargehand.runs.schedules import Schedules
@@ -45,10 +48,11 @@ class Notifications(Protocol):
 class Outbox:
     """Owned by one gateway worker; `run` until cancelled."""
 
-    def __init__(self, db: Database, runs: RunService, approvals: Notifications) -> None:
+    def __init__(self, db: Database, runs: RunService, approvals: Notifications, blobs: Blobs | None = None) -> None:
         self.db = db
         self.runs = runs
         self.approvals = approvals
+        self.blobs = blobs
         self.schedules = Schedules(db, runs)
 
     async def run(self) -> None:
@@ -57,6 +61,7 @@ class Outbox:
         await asyncio.gather(
             *(self._loop(one) for one in (self.begin_runs, self.start_due, *told)),
             self._loop(self.end_lost_runs, every=LOST_EVERY_SECONDS),
+            self._loop(self.delete_histories, every=LOST_EVERY_SECONDS),
         )
 
     async def begin_runs(self) -> int:
@@ -90,6 +95,12 @@ class Outbox:
             await self._signal(task.run, SIGNAL_ANSWER, Answer(task=task.id, answer=task.answer, by=task.answered_by))
             await self.db.write(lambda tx, told=task.id: store.mark_told(tx, told))
         return len(untold)
+
+    async def delete_histories(self) -> int:
+        """Delete the histories of runs whose personal data was erased; how many."""
+        if not await self.db.read(lambda connection: erasure.histories_due(connection, 1)):
+            return 0
+        return await delete_histories(self.db, await self.runs.client(), self.blobs)
 
     async def end_lost_runs(self) -> int:
         """End what Temporal ended by itself (an operator's terminate, a history over its limit); how many.

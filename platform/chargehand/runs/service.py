@@ -21,6 +21,7 @@ from chargehand import clock, ids, telemetry
 from chargehand.agents.catalog import AgentCatalog
 from chargehand.agents.forms import check
 from chargehand.audit import log
+from chargehand.audit.erasure import refuse_erased
 from chargehand.audit.model import Record, Who
 from chargehand.clock import iso
 from chargehand.database import Database, Transaction
@@ -269,6 +270,7 @@ class RunService:
         if row is None or row["state"] in ENDED:
             return False
         failure = {"detail": why, "kind": "lost", "way_out": "Look at its calls, then retry it."}
+        await self.db.read(lambda connection: refuse_erased(connection, who.principal.tenant, run))
         at = iso(clock.now())
         who = Who(principal="service:chargehand", agent=row["agent"], agent_version=row["agent_version"])
         record = Record(

@@ -28,6 +28,7 @@ from chargehand.models.provider import Models
 from chargehand.policy.service import PolicyService
 from chargehand.policy.watcher import PolicyWatcher
 from chargehand.runs.activities import GatewayActivities
+from chargehand.runs.blobs import BlobFolder
 from chargehand.runs.client import connect
 from chargehand.runs.model import QUEUE_GATEWAY
 from chargehand.runs.outbox import Outbox
@@ -67,7 +68,7 @@ async def serve(given: Settings, catalog: AgentCatalog | None = None) -> None:
         models = Models.from_settings(given, db)
         activities = GatewayActivities(db, gateway, models, approvals, runs.start_child)
         chores = [
-            asyncio.create_task(Outbox(db, runs, approvals).run()),
+            asyncio.create_task(Outbox(db, runs, approvals, BlobFolder(given.blobs)).run()),
             asyncio.create_task(watcher.run()),
             asyncio.create_task(_every(SWEEP_SECONDS, gateway.sweep)),
         ]

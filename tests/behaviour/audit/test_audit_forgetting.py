@@ -8,11 +8,13 @@ import pytest
 
 from chargehand import clock
 from chargehand.audit import projection
+from chargehand.audit.erasure import derive_again, forget
 from chargehand.audit.model import Who
-from chargehand.audit.personal import Personal
-from chargehand.audit.retention import erase_subject, holds, lift_hold, place_hold, retire
+from chargehand.audit.personal import Personal, runs_of
+from chargehand.audit.retention import holds, lift_hold, place_hold, retire
 from chargehand.audit.verifier import verify
-from chargehand.errors import BadInput, NotFound
+from chargehand.database import Transaction
+from chargehand.errors import BadInput, Conflict, NotFound
 from fixtures.audit import TENANT, ActionLog
 
 ROOT = Who(principal="person:root")
@@ -24,6 +26,18 @@ MARK = Personal("customer:42", ("arguments.email", "detail.letter.body"))
 
 def add_personal(log: ActionLog, mark: Personal = MARK) -> str:
     return log.add_one(arguments=EMAIL, detail={"letter": {"body": ["Dear Li", 1]}}, personal=mark).id
+
+
+def erase(log: ActionLog, subject: str) -> int:
+    """The log's own part of erasing a person; the rest is in tests/behaviour/runs/test_erasure.py."""
+
+    def unit(tx: Transaction) -> int:
+        runs = runs_of(tx.connection, TENANT, subject)
+        return forget(tx, TENANT, subject, runs, who=ROOT, reason="asked on 1 March")
+
+    found = log.db.write_now(unit)
+    derive_again(log.db, TENANT, [])
+    return found
 
 
 async def test_sealed_fields_are_nowhere_in_plain_text(action_log: ActionLog, tmp_path: Path) -> None:
@@ -45,7 +59,7 @@ async def test_after_erasure_the_data_is_gone_and_every_proof_holds(action_log: 
     other = add_personal(action_log, Personal("customer:7", ("arguments.email",)))
     action_log.sign()
     before = action_log.prover.inclusion(0)
-    assert erase_subject(action_log.db, TENANT, "customer:42", who=ROOT, reason="asked on 1 March") == 1
+    assert erase(action_log, "customer:42") == 1
     erased = await action_log.service.record(TENANT, mine, personal=True)
     assert erased.record.arguments == {"email": "(erased)", "order": "SO-1"}
     assert (await action_log.service.record(TENANT, other, personal=True)).record.arguments == EMAIL
@@ -61,7 +75,7 @@ async def test_after_erasure_the_data_is_gone_and_every_proof_holds(action_log: 
     action_log.prover.write(tmp_path / "evidence.zip")
     assert verify(tmp_path / "evidence.zip", key=action_log.key).ok
     with pytest.raises(NotFound):
-        erase_subject(action_log.db, TENANT, "customer:42", who=ROOT, reason="again")
+        erase(action_log, "customer:42")
     again = add_personal(action_log)  # new data gets a new key
     assert (await action_log.service.record(TENANT, again, personal=True)).record.arguments == EMAIL
 
@@ -126,3 +140,68 @@ def test_the_future_cant_be_retired(sqlite_log: ActionLog) -> None:
 def test_a_hold_that_does_not_parse_is_refused(sqlite_log: ActionLog) -> None:
     with pytest.raises(BadInput):
         place_hold(sqlite_log.db, TENANT, "colour:red", who=ROOT, reason="x")
+
+
+async def test_what_people_say_is_sealed_without_a_mark(action_log: ActionLog) -> None:
+    said = action_log.add_one(run="run_1", kind="verdict", detail={"comment": "Broken", "verdict": "ver_1"})
+    rule = {"message_id": "rule.small", "sentence": "Small refunds are allowed."}
+    action_log.add_one(run="run_1", kind="decision", detail={"reasons": [rule], "event": "decided"})
+    frozen = action_log.add_one(kind="freeze", detail={"reason": "He shouted at Li", "scope": "agent"})
+    public = action_log.add_one(kind="policy_change", detail={"reason": "The limit is too low"})
+    hidden = (await action_log.service.record(TENANT, said.id)).record.detail
+    assert hidden == {"comment": "(sealed)", "verdict": "ver_1"}
+    assert (await action_log.service.record(TENANT, said.id, personal=True)).record.detail == said.detail
+    assert (await action_log.service.record(TENANT, public.id)).record.detail == public.detail
+    assert (await action_log.service.query(TENANT, "kind:decision")).items[0].record.detail["reasons"] == [rule]
+    assert (await action_log.service.record(TENANT, frozen.id)).record.detail["reason"] == "(sealed)"
+    assert erase(action_log, "run:run_1") == 1
+    assert (await action_log.service.record(TENANT, said.id, personal=True)).record.detail["comment"] == "(erased)"
+    assert (await action_log.service.record(TENANT, frozen.id, personal=True)).record.detail == frozen.detail
+    assert erase(action_log, "person:amy") == 1, "outside of runs it is sealed as what its author said"
+    assert (await action_log.service.record(TENANT, frozen.id, personal=True)).record.detail["reason"] == "(erased)"
+
+
+async def test_who_may_see_what_is_sealed_finds_it_until_it_is_erased(action_log: ActionLog) -> None:
+    action_log.add_one(run="run_1", detail={"comment": "The kettle leaks, 请退款"})
+    action_log.add_one(run="run_2", detail={"comment": "All is well"})
+
+    async def found(text: str, *, personal: bool = True) -> int:
+        return len((await action_log.service.query(TENANT, text, personal=personal)).items)
+
+    assert [await found(text) for text in ("kettle", '"kettle leaks"', "退款", "KETTLE tool:erp.*", "leaks well")] == [
+        1, 1, 1, 1, 0,
+    ]  # fmt: skip
+    assert await found("kettle", personal=False) == 0
+    assert await found("kett*") == 0, "documented: beginnings of words don't reach into what is sealed"
+    assert await found("not kettle") == 1
+    total = sum(bar.count for bar in await action_log.service.histogram(TENANT, "kettle", personal=True))
+    assert total == 1
+    words = action_log.db.read_now(lambda c: c.exec_driver_sql("SELECT words FROM audit_record").scalars().all())
+    assert "kettle" not in " ".join(words)
+    erase(action_log, "run:run_1")
+    derive_again(action_log.db, TENANT, ["run_1"])
+    assert await found("kettle") == 0
+    assert await found("well") == 1
+    projection.rebuild(action_log.db, TENANT)
+    assert (await found("kettle"), await found("well")) == (0, 1)
+
+
+async def test_what_only_looks_sealed_is_sealed(action_log: ActionLog) -> None:
+    fake = {"sealed": {"by": "sub_x", "nonce": "kettle", "data": "kettle"}}
+    said = action_log.add_one(run="run_1", kind="run", detail={"agent_says": fake})
+    rows = action_log.db.read_now(lambda c: c.exec_driver_sql("SELECT leaf FROM audit_leaf").scalars().all())
+    assert b"kettle" not in bytes(rows[0])
+    seen = (await action_log.service.record(TENANT, said.id, personal=True)).record.detail["agent_says"]
+    assert seen == fake
+
+
+async def test_a_legal_hold_keeps_a_person_from_being_erased(action_log: ActionLog) -> None:
+    action_log.add_one(
+        run="run_1", business_key="SO-9", arguments=EMAIL, personal=Personal("customer:9", ("arguments.email",))
+    )
+    await action_log.service.query(TENANT)
+    hold = place_hold(action_log.db, TENANT, "order:SO-9", who=ROOT, reason="case 7")
+    with pytest.raises(Conflict, match="case 7"):
+        erase(action_log, "customer:9")
+    lift_hold(action_log.db, TENANT, hold.id, who=ROOT, reason="closed")
+    assert erase(action_log, "customer:9") == 1

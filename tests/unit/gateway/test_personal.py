@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from chargehand.audit.erasure import forget
 from chargehand.audit.integrator import Integrator
 from chargehand.audit.model import Who
-from chargehand.audit.retention import erase_subject
+from chargehand.audit.personal import runs_of
 from chargehand.audit.service import AuditService
 from chargehand.connectors.model import PersonalData
 from chargehand.connectors.pins import load_pins
+from chargehand.database import Transaction
 from fixtures.gateway import LI, PINS, World, allow, ask, signed_in
 
 CUSTOMER = "Li Wei"
@@ -78,7 +80,11 @@ async def test_erasing_the_person_leaves_proofs_valid(world: World, tmp_path: Pa
         assert hidden["customer"] == "(sealed)"
         before = await audit.proof("demo", intent.id)
         root = Who(principal="person:root")
-        assert erase_subject(world.db, "demo", SUBJECT, who=root, reason="asked for it") == 1
+
+        def erase(tx: Transaction) -> int:
+            return forget(tx, "demo", SUBJECT, runs_of(tx.connection, "demo", SUBJECT), who=root, reason="asked for it")
+
+        assert world.db.write_now(erase) >= 1
         erased = (await audit.record("demo", intent.id, personal=True)).record.arguments or {}
         assert erased["customer"] == "(erased)"
         assert erased["order"] == "SO-1042"
