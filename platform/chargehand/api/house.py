@@ -38,9 +38,7 @@ from chargehand.policy.watcher import PolicyWatcher
 from chargehand.risk.alerts import AlertService
 from chargehand.risk.freeze import FreezeService
 from chargehand.runs.client import Connect, LazyClient, connect
-from chargehand.runs.codec import payload_key
 from chargehand.runs.erasure import Erasures
-from chargehand.runs.hooks import Hooks
 from chargehand.runs.schedules import Schedules
 from chargehand.runs.service import RunService
 from chargehand.settings import Settings
@@ -92,10 +90,9 @@ async def open_house(
         client = temporal or LazyClient(lambda: connect(given, wait_seconds=TEMPORAL_WAIT_SECONDS))
         state.runs = RunService(db, client, catalog, policy, state.approvals)
         state.schedules = Schedules(db, state.runs)
+        state.erasures = Erasures(db, state.exports)
         state.feed = Feed(state.audit, state.approvals, state.runs, state.calls, state.freezes, state.alerts)
 
-        state.hooks = Hooks(db, state.runs, payload_key(given.state_dir / HOOK_KEY))
-        state.erasures = Erasures(db, state.exports)
         stopping = asyncio.Event()
         chores = [
             asyncio.create_task(watcher.run()),
