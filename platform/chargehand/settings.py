@@ -36,6 +36,12 @@ class Settings(BaseSettings):
     config_dir: Path | None = Field(None, description="Where `chargehand login` keeps the token; default: per user.")
     temporal_address: str = Field("127.0.0.1:8715", description="host:port of Temporal's frontend.")
     temporal_namespace: str = Field("default", description="Temporal namespace.")
+    temporal_tls: bool = Field(False, description="Reach Temporal over TLS.")
+    temporal_tls_dir: Path | None = Field(
+        None,
+        description="With TLS: a folder with ca.pem, client.pem and client.key, as far as they are there.",
+    )
+    temporal_api_key_file: Path | None = Field(None, description="A file with the API key for Temporal; needs TLS.")
     release: str | None = Field(
         None,
         max_length=100,

@@ -91,6 +91,31 @@ def test_by_keyboard_alone(browser: Browser, stack: Stack) -> None:
         shows_finished(li, run)
 
 
+def test_a_lead_suggests_less(browser: Browser, stack: Stack) -> None:
+    with Visit(browser, stack, "amy", LIGHT) as amy:
+        run = start_complaint(amy, "SO-1047", WORDS)
+        first = waits_for_people(amy, run)
+        with Visit(browser, stack, "li", LIGHT) as li:
+            page = li.page
+            page.goto(f"/approvals?id={first}")
+            page.get_by_role("button", name="Suggest other values").click()
+            amount = page.locator('dialog [data-path="amount"] input').first
+            expect(amount).to_be_visible()
+            amount.fill("600.00")
+            page.locator("dialog textarea").last.fill("Half of it.")
+            page.get_by_role("button", name="Deny and suggest").click()
+            expect(page.locator("dialog")).to_have_count(0)
+            page.goto(f"/approvals?id={first}&tab=closed")
+            expect(page.get_by_text("600.00").first).to_be_visible()
+        again = amy.page.locator(f'a[href*="/approvals?id="]:not([href*="{first}"])').first
+        again.wait_for()
+        with Visit(browser, stack, "li", LIGHT) as li:
+            approve(li, (again.get_attribute("href") or "").split("id=")[1])
+        shows_finished(amy, run)
+    (note,) = credit_notes(stack, "SO-1047")
+    assert note["total_amount"]["decimal"] == "-600.00"
+
+
 def test_the_page_recovers_when_the_api_is_killed(browser: Browser, stack: Stack) -> None:
     with Visit(browser, stack, "amy", LIGHT) as amy:
         run = start_complaint(amy, "SO-1041", WORDS)

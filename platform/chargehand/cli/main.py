@@ -27,6 +27,7 @@ COMMANDS = (
     ("logout", "chargehand.cli.session", "logout"),
     ("whoami", "chargehand.cli.session", "whoami"),
     ("verify", "chargehand.cli.verify", "verify"),
+    ("setup", "chargehand.cli.setup", "setup"),
 )
 GROUPS = (
     ("run", "chargehand.cli.run", "app"),
@@ -39,6 +40,7 @@ GROUPS = (
     ("people", "chargehand.cli.people", "app"),
     ("freeze", "chargehand.cli.freeze", "app"),
     ("token", "chargehand.cli.session", "tokens"),
+    ("serve", "chargehand.cli.serve", "app"),
 )
 
 
