@@ -15,6 +15,7 @@ from chargehand.api import console, openapi, problems
 from chargehand.api.gate import Gate
 from chargehand.api.headers import SecurityHeaders
 from chargehand.api.health import router as health
+from chargehand.api.hook_door import router as hook_door
 from chargehand.api.live import router as live
 from chargehand.api.mcp import Endpoint
 from chargehand.api.people import router as people
@@ -27,6 +28,7 @@ from chargehand.gateway.routes import router as gateway
 from chargehand.identity.routes import router as identity
 from chargehand.policy.routes import router as policy
 from chargehand.risk.routes import router as risk
+from chargehand.runs.hook_routes import router as hooks
 from chargehand.runs.routes import router as runs
 from chargehand.runs.schedule_routes import router as schedules
 
@@ -36,6 +38,7 @@ ROUTERS = (
     agents,
     runs,
     schedules,
+    hooks,
     approvals,
     audit,
     policy,
@@ -75,6 +78,7 @@ def create_app() -> FastAPI:
     for router in ROUTERS:
         api.include_router(router)
     app.include_router(api)
+    app.include_router(hook_door)
     endpoint = Endpoint(app)
     app.state.mcp = endpoint
     app.router.routes.append(Route("/mcp", endpoint, include_in_schema=False))

@@ -38,12 +38,16 @@ from chargehand.policy.watcher import PolicyWatcher
 from chargehand.risk.alerts import AlertService
 from chargehand.risk.freeze import FreezeService
 from chargehand.runs.client import Connect, LazyClient, connect
+from chargehand.runs.codec import payload_key
 from chargehand.runs.erasure import Erasures
+from chargehand.runs.hooks import Hooks
 from chargehand.runs.schedules import Schedules
 from chargehand.runs.service import RunService
 from chargehand.settings import Settings
 
 TEMPORAL_WAIT_SECONDS = 3.0
+HOOK_KEY = "hooks.key"
+"""In the state folder: the secrets of all webhooks are made from it."""
 
 
 @asynccontextmanager
@@ -90,6 +94,7 @@ async def open_house(
         client = temporal or LazyClient(lambda: connect(given, wait_seconds=TEMPORAL_WAIT_SECONDS))
         state.runs = RunService(db, client, catalog, policy, state.approvals)
         state.schedules = Schedules(db, state.runs)
+        state.hooks = Hooks(db, state.runs, payload_key(given.state_dir / HOOK_KEY))
         state.erasures = Erasures(db, state.exports)
         state.feed = Feed(state.audit, state.approvals, state.runs, state.calls, state.freezes, state.alerts)
 

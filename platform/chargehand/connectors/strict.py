@@ -6,6 +6,7 @@ No duplicate keys, no NaN or Infinity, no integer beyond ±2^53 (RFC 7493, I-JSO
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from chargehand.errors import BadInput
@@ -14,14 +15,16 @@ MAX_INTEGER = 2**53
 MAX_DEPTH = 100
 
 
-def loads(text: bytes | str, *, field: str = "") -> Any:
-    """Parse strictly.
+def loads(text: bytes | str, *, field: str = "", fraction: Callable[[str], Any] = float) -> Any:
+    """Parse strictly. `fraction` makes the value of a number with a point or exponent from its digits.
 
     Raises:
         BadInput: it is not JSON, or JSON that readers disagree on; says what.
     """
     try:
-        value = json.loads(text, object_pairs_hook=_object, parse_constant=_constant, parse_int=_integer)
+        value = json.loads(
+            text, object_pairs_hook=_object, parse_constant=_constant, parse_int=_integer, parse_float=fraction
+        )
         check(value)
     except UnicodeDecodeError as error:
         raise BadInput(f"this is not UTF-8: {error.reason}", field=field) from None

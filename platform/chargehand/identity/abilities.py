@@ -14,6 +14,7 @@ Ability = Literal[
     "read_runs",  # see everybody's runs, not only one's own
     "see_payloads",  # see arguments and results in runs of others
     "steer_runs",  # stop and retry runs of others
+    "manage_hooks",  # let webhooks and messages from outside start agents
     "give_verdict",  # answer approval requests (which ones: the approval rules say)
     "give_mandate",  # pre-approve, capped and expiring
     "read_log",

@@ -13,13 +13,43 @@ from sqlalchemy import Connection
 
 from chargehand.agents.catalog import AgentCatalog
 from chargehand.agents.forms import check
-from chargehand.errors import Forbidden
+from chargehand.agents.model import AgentSpec
+from chargehand.database import Database
+from chargehand.errors import Forbidden, NotFound
 from chargehand.identity import store as people
+from chargehand.identity.model import SignedIn
+from chargehand.runs import mapping
 from chargehand.runs.starts import Policy, may_start, new_row
 from chargehand.runs.store import RunRow
 
 How = Literal["schedule", "webhook", "message"]
 """What such a run says of its sign-in: nobody was there."""
+
+
+async def check_principal(db: Database, who: SignedIn, principal: str) -> None:
+    """Whether `who` may have something started on behalf of `principal`: themselves, or a service of their tenant.
+
+    Raises:
+        Forbidden: it is another person, or an agent: nobody is acted for without having asked for it.
+        NotFound: there is no such service.
+    """
+    if principal == who.principal.id:
+        return
+    if not principal.startswith("service:"):
+        raise Forbidden(
+            f"Nothing is started on behalf of {principal} by somebody else.",
+            way_out="Leave it out to start on your own behalf, or name a service principal.",
+        )
+    user = await db.read(lambda connection: people.find_user(connection, who.principal.tenant, principal))
+    if user is None or not user.active:
+        raise NotFound(f"There is no service {principal!r}.", way_out="An administrator adds it under People.")
+
+
+def input_of(spec: AgentSpec, fields: Mapping[str, str], message: Any) -> dict[str, Any]:
+    """What a message from outside makes, checked against the agent's schema. Raises BadInput that names the field."""
+    value = mapping.apply(fields, message)
+    check(value, spec.input_schema, field="input")
+    return value
 
 
 def row_for(

@@ -91,10 +91,15 @@ def add_delivery(tx: Transaction, row: HookDeliveryRow, *, keep_since: datetime)
     tx.connection.execute(DELIVERY.delete().where(*old))
 
 
-def count_deliveries(connection: Connection, hook: str, since: datetime, *, outcome: str = "") -> int:
+def count_deliveries(
+    connection: Connection, hook: str, since: datetime, *, outcome: str = "", signed: bool | None = None
+) -> int:
+    """How many came since then; with that outcome, and with or without a good signature."""
     query = select(func.count()).where(DELIVERY.c.hook == hook, DELIVERY.c.at >= clock.iso(since))
     if outcome:
         query = query.where(DELIVERY.c.outcome == outcome)
+    if signed is not None:
+        query = query.where((DELIVERY.c.message != "") if signed else (DELIVERY.c.message == ""))
     return connection.execute(query).scalar_one()
 
 

@@ -9,6 +9,9 @@ from typing import Any, Literal
 RunState = Literal["starting", "running", "waiting", "paused", "stopping", "succeeded", "failed", "stopped"]
 ScheduleState = Literal["active", "paused", "ended"]
 Overlap = Literal["start", "skip"]
+HookScheme = Literal["standard", "github"]
+HookState = Literal["active", "disabled"]
+DeliveryOutcome = Literal["started", "repeated", "refused", "limited"]
 TaskState = Literal["open", "answered", "expired", "withdrawn"]
 WaitKind = Literal["approval", "task", "timer", "connector", "in_doubt", "event", "pause"]
 
@@ -160,6 +163,43 @@ class Schedule:
     max_runs: int | None = None
     runs: int = 0
     overlap: Overlap = "start"
+
+
+@dataclass(frozen=True, slots=True)
+class Hook:
+    """A door for one sender: what it signs starts one agent on behalf of one principal.
+
+    `mapping` makes the input, see `runs.mapping`. Until `old_secret_until` the secret before the last rotation is good.
+    """
+
+    id: str
+    tenant: str
+    name: str
+    agent: str
+    principal: str
+    made_by: str
+    scheme: HookScheme
+    mapping: dict[str, str]
+    state: HookState
+    secret_number: int
+    old_secret_until: datetime | None
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """What came to a hook and became of it. `status` is what the sender was answered (HTTP)."""
+
+    id: str
+    hook: str
+    at: datetime
+    outcome: DeliveryOutcome
+    status: int
+    message: str
+    why: str
+    run: str
+    address: str
+    size_bytes: int
 
 
 def title_of(agent_title: str, business_key: str) -> str:

@@ -29,7 +29,7 @@ from chargehand.runs.model import Overlap, Schedule, ScheduleState
 from chargehand.runs.rows import loads
 from chargehand.runs.schedule_terms import Terms
 from chargehand.runs.service import RunService
-from chargehand.runs.starts import may_start, may_steer, write_start
+from chargehand.runs.starts import may_start, may_steer, may_use, write_start
 
 MOST_TRIES = 5
 """How often a change is tried again because the schedule was due at that moment."""
@@ -130,6 +130,7 @@ class Schedules:
     def _checked(self, who: SignedIn, agent: str, value: Mapping[str, Any]) -> dict[str, Any]:
         """The columns `agent` and `input`, if `who` may start that now. Raises as `create`."""
         spec = self.runs.agents.find(agent)
+        may_use(who, spec)
         check(dict(value), spec.input_schema, field="input")
         may_start(self.runs.policy, who.principal.tenant, (who.principal.id,), spec, value)
         text = orjson.dumps(dict(value), option=orjson.OPT_SORT_KEYS, default=str).decode()

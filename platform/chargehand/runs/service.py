@@ -42,7 +42,7 @@ from chargehand.runs.model import (
 )
 from chargehand.runs.payloads import RunInput
 from chargehand.runs.rows import dumps
-from chargehand.runs.starts import Policy, may_start, new_row, run_record, write_start
+from chargehand.runs.starts import Policy, may_start, may_use, new_row, not_narrowed, run_record, write_start
 from chargehand.runs.steering import Steering, Withdrawals
 
 FOLLOW_SECONDS = 0.25
@@ -80,6 +80,7 @@ class RunService:
             Conflict: the request key was used for another agent or input.
         """
         spec = self.agents.find(agent)
+        may_use(who, spec)
         check(dict(value), spec.input_schema, field="input")
         tenant, person = who.principal.tenant, who.principal.id
         may_start(self.policy, tenant, (person,), spec, value)
@@ -144,6 +145,12 @@ class RunService:
             if error.status is not RPCStatusCode.ALREADY_EXISTS:
                 raise RuntimeUnavailable(f"Temporal did not take the run: {error.message}.") from error
         await self.db.write(lambda tx: store.set_state(tx, row["id"], "running", of=("starting",)))
+
+    async def begin_written(self, tenant: str, run: str) -> None:
+        """Begin a run that was written just now. Raises RuntimeUnavailable: then the outbox begins it."""
+        row = await self.db.read(lambda connection: store.find_run(connection, run, tenant))
+        if row is not None and row["state"] == "starting":
+            await self.begin(row)
 
     # Look
 
@@ -330,6 +337,7 @@ class RunService:
         if row is None:
             raise NotFound(f"There is no question {task!r}.")
         asked = rows.task(row)
+        not_narrowed(who, "steer_runs")
         if not self.may_answer(who, asked):
             raise Forbidden(f"This question is for {asked.to}.", way_out="Ask somebody who may answer it.")
         check(answer, asked.schema, field="answer")

@@ -6,6 +6,7 @@ Every way in (a person, another agent, a schedule) starts by these; the row stan
 from __future__ import annotations
 
 from collections.abc import Mapping
+from fnmatch import fnmatchcase
 from typing import Any, Protocol
 
 import orjson
@@ -17,6 +18,7 @@ from chargehand.audit.model import Record, Who
 from chargehand.clock import iso
 from chargehand.database import Transaction
 from chargehand.errors import Forbidden
+from chargehand.identity.abilities import Ability
 from chargehand.identity.model import SignedIn
 from chargehand.policy.model import Decision, Request
 from chargehand.runs import store
@@ -37,8 +39,17 @@ def may_start(policy: Policy, tenant: str, chain: tuple[str, ...], spec: AgentSp
     _allowed(policy, tenant, chain, f"agent.{spec.name}", value, f"start {spec.title}")
 
 
+def may_use(who: SignedIn, spec: AgentSpec) -> None:
+    """Raises Forbidden where the token is for other tools and agents."""
+    if who.tools is not None and not any(fnmatchcase(f"agent.{spec.name}", pattern) for pattern in who.tools):
+        raise Forbidden(f"This token may not start {spec.title}.", way_out="Make one that may, or sign in.")
+
+
 def may_steer(policy: Policy, who: SignedIn, principal: str, what: str, facts: Mapping[str, Any]) -> None:
-    """The person for whom something runs may; for anybody else policy decides. Raises Forbidden."""
+    """The person for whom something runs may, by a token only if it holds `steer_runs`; for anybody else policy
+    decides. Raises Forbidden.
+    """
+    not_narrowed(who, "steer_runs")
     if who.principal.id != principal:
         chain = (who.principal.id,)
         _allowed(
@@ -49,6 +60,19 @@ def may_steer(policy: Policy, who: SignedIn, principal: str, what: str, facts: M
             {**facts, "principal": principal},
             f"steer {what}",
         )
+
+
+def may_manage_hooks(policy: Policy, who: SignedIn, facts: Mapping[str, Any]) -> None:
+    """Whether `who` may let something outside start an agent. `facts`: `agent`, `principal`. Raises Forbidden."""
+    not_narrowed(who, "manage_hooks")
+    _allowed(
+        policy,
+        who.principal.tenant,
+        (who.principal.id,),
+        "chargehand.manage_hooks",
+        facts,
+        f"let something outside start {facts['agent']}",
+    )
 
 
 def new_row(
@@ -128,6 +152,12 @@ def run_record(who: SignedIn, run: RunDetail, detail: dict[str, Any], *, kind: A
         arguments=None,
         detail=detail,
     )
+
+
+def not_narrowed(who: SignedIn, ability: Ability) -> None:
+    """Raises Forbidden where the token is narrower than its owner."""
+    if who.abilities is not None and ability not in who.abilities:
+        raise Forbidden(f"This token may not {ability!r}.", way_out="Make one that may, or sign in.")
 
 
 def _allowed(
