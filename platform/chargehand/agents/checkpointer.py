@@ -1,16 +1,28 @@
 """A run's own LangGraph checkpointer: what a graph needs for `interrupt()`, in memory, without serialising.
 
 Durability is the workflow's; this only lets a graph go on from where it stopped. Only the newest state of each
-namespace is kept, with its pending writes.
+namespace is kept, with its pending writes; and of the graph itself the states after the last few supersteps, so that
+a run that fails can be taken up at one of them. `dump` writes the newest state for a run that goes on elsewhere.
 """
 
 from __future__ import annotations
 
+from collections import deque
+from dataclasses import dataclass, field
 from typing import Any
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import ChannelVersions, Checkpoint, CheckpointMetadata
 from langgraph.checkpoint.memory import InMemorySaver
+
+from chargehand.agents import saved
+from chargehand.agents.ledger import Ledger
+
+THREAD = "run"
+KEPT_SUPERSTEPS = 10
+NOT_BEGUN = -2
+_FORMAT = 1
+_FORGOTTEN = "__error__"
 
 
 class _Live:
@@ -23,11 +35,30 @@ class _Live:
         return data[1]
 
 
+@dataclass(slots=True)
+class Superstep:
+    """The graph's state between two supersteps. `nodes` are those that began from it, `position` the next leaf's."""
+
+    checkpoint: str
+    position: int
+    parts: dict[str, Any]
+    nodes: list[str] = field(default_factory=list[str])
+
+    def dump(self) -> str:
+        """Raises BadInput when something in the state can't be kept."""
+        return saved.dumps(self.parts)
+
+
 class RunCheckpointer(InMemorySaver):
     """One run's newest checkpoints. Not shared between runs."""
 
-    def __init__(self) -> None:
+    def __init__(self, ledger: Ledger, state: str = "") -> None:
+        """With the `state` that `dump` wrote, the graph goes on from there."""
         super().__init__(serde=_Live())  # pyright: ignore[reportArgumentType]  # bytes nowhere leave this object
+        self._ledger = ledger
+        self.supersteps: deque[Superstep] = deque(maxlen=KEPT_SUPERSTEPS)
+        if state:
+            self._load(saved.loads(state))
 
     async def aput(
         self,
@@ -38,8 +69,61 @@ class RunCheckpointer(InMemorySaver):
     ) -> RunnableConfig:
         kept = await super().aput(config, checkpoint, metadata, new_versions)
         place: dict[str, Any] = config.get("configurable", {})
-        self._keep_newest(str(place["thread_id"]), str(place["checkpoint_ns"]))
+        namespace = str(place["checkpoint_ns"])
+        self._keep_newest(str(place["thread_id"]), namespace)
+        if not namespace:
+            self._remember(str(checkpoint["id"]))
         return kept
+
+    @property
+    def step(self) -> int:
+        """LangGraph's number of the graph's newest state; -2 before it has begun."""
+        known = self.storage[THREAD][""]
+        metadata: Any = self.serde.loads_typed(known[max(known)][1]) if known else {}
+        return int(metadata.get("step", NOT_BEGUN))
+
+    def began(self, node: str) -> None:
+        """A node of the graph itself begins from its newest state."""
+        if self.supersteps and node not in self.supersteps[-1].nodes:
+            self.supersteps[-1].nodes.append(node)
+
+    def dump(self) -> str:
+        """The newest state of every namespace, with its pending writes. Raises BadInput when it can't be kept."""
+        return saved.dumps(self._parts(list(self.storage[THREAD]), with_writes=True))
+
+    def _remember(self, checkpoint: str) -> None:
+        if self.supersteps and self.supersteps[-1].checkpoint == checkpoint:
+            return
+        self.supersteps.append(Superstep(checkpoint, self._ledger.next_position, self._parts([""], with_writes=False)))
+
+    def _parts(self, namespaces: list[str], *, with_writes: bool) -> dict[str, Any]:
+        states = [
+            [namespace, checkpoint, self.serde.loads_typed(state), self.serde.loads_typed(metadata), parent or ""]
+            for namespace in namespaces
+            for checkpoint, (state, metadata, parent) in self.storage[THREAD][namespace].items()
+        ]
+        values = [
+            [namespace, channel, version, kind, value]
+            for (thread, namespace, channel, version), (kind, value) in self.blobs.items()
+            if thread == THREAD and namespace in namespaces
+        ]
+        writes = [
+            [namespace, checkpoint, task, index, channel, self.serde.loads_typed(value), path]
+            for (thread, namespace, checkpoint), made in self.writes.items()
+            for (task, index), (_, channel, value, path) in made.items()
+            if with_writes and thread == THREAD and namespace in namespaces and channel != _FORGOTTEN
+        ]
+        return {"format": _FORMAT, "states": states, "values": values, "writes": writes}
+
+    def _load(self, parts: dict[str, Any]) -> None:
+        for namespace, checkpoint, state, metadata, parent in parts["states"]:
+            kept: Any = (("live", state), ("live", metadata), parent or None)
+            self.storage[THREAD][namespace][checkpoint] = kept
+        for namespace, channel, version, kind, value in parts["values"]:
+            self.blobs[(THREAD, namespace, channel, version)] = (kind, value)
+        for namespace, checkpoint, task, index, channel, value, path in parts["writes"]:
+            written: Any = (task, channel, ("live", value), path)
+            self.writes[(THREAD, namespace, checkpoint)][(task, index)] = written
 
     def _keep_newest(self, thread: str, namespace: str) -> None:
         known = self.storage[thread][namespace]

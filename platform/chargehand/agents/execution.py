@@ -11,15 +11,17 @@ from contextlib import aclosing
 from copy import copy
 from typing import Any, cast
 
+from langgraph.errors import GraphDrained
+from langgraph.runtime import RunControl
 from langgraph.types import Command, Interrupt
 from pydantic_core import to_jsonable_python
 
 from chargehand.agents import watching
-from chargehand.agents.checkpointer import RunCheckpointer
+from chargehand.agents.checkpointer import NOT_BEGUN, THREAD, RunCheckpointer
 from chargehand.agents.determinism import install
 from chargehand.agents.model import AgentSpec
 from chargehand.agents.runtime import Runtime, use
-from chargehand.agents.where import path
+from chargehand.agents.where import path, where
 
 Answers = Callable[[list[Interrupt]], Awaitable[Mapping[str, Any]]]
 _MODES = ["values", "tasks", "custom"]
@@ -28,8 +30,10 @@ BREAKPOINT = "breakpoint"
 install()
 
 
-async def execute(spec: AgentSpec, value: Mapping[str, Any], runtime: Runtime, answers: Answers) -> Any:
-    """Run the graph and return its output as plain JSON.
+async def execute(
+    spec: AgentSpec, value: Mapping[str, Any], runtime: Runtime, answers: Answers, graph: RunCheckpointer
+) -> Any:
+    """Run the graph and return its output as plain JSON; from its input, or from the state that `graph` holds.
 
     `answers` is asked whenever the graph stops at `interrupt()`; it returns a value for each interrupt's id. A static
     breakpoint (`interrupt_before=[…]`) is asked like an interrupt and then passed.
@@ -38,39 +42,75 @@ async def execute(spec: AgentSpec, value: Mapping[str, Any], runtime: Runtime, a
         Whatever a node raises and the graph does not handle.
     """
     use(runtime)
-    config: dict[str, Any] = {
-        "recursion_limit": spec.recursion_limit,
-        "configurable": {"thread_id": "run", "__pregel_checkpointer": RunCheckpointer()},
-    }
-    given: Any = _graph_input(spec, value)
+    config: dict[str, Any] = {"configurable": {"thread_id": THREAD, "__pregel_checkpointer": graph}}
+    given: Any = _graph_input(spec, value) if graph.step == NOT_BEGUN else None
     while True:
-        output, interrupts = await _stream(spec, given, config, runtime)
+        # What was counted in another history counts here too.
+        config["recursion_limit"] = max(1, spec.recursion_limit - (graph.step - runtime.ledger.since))
+        try:
+            output, interrupts = await _stream(spec, given, config, runtime, graph)
+        except GraphDrained:
+            runtime.at_boundary(graph)
+            given = None
+            continue
         if not interrupts:
             return to_json(output)
+        runtime.ledger.answering = True
         replies = await answers(interrupts)
         given = None if interrupts[0].id == BREAKPOINT else Command(resume=dict(replies))
-        runtime.ledger.resumed()
+        runtime.ledger.resumed(graph.step)
 
 
-async def _stream(spec: AgentSpec, given: Any, config: Any, runtime: Runtime) -> tuple[Any, list[Interrupt]]:
+class _Leaving(RunControl):
+    """LangGraph's own way to stop between two supersteps, of the graph itself: in a graph that a node calls it would
+    come up as an exception, and an author may catch that."""
+
+    def __init__(self, runtime: Runtime, *, armed: bool) -> None:
+        super().__init__()
+        self._runtime = runtime
+        self.armed = armed
+
+    @property
+    def drain_requested(self) -> bool:
+        if not self.armed or where().node:
+            return False
+        self._runtime.ledger.answering = False
+        return self._runtime.leaves()
+
+
+async def _stream(
+    spec: AgentSpec, given: Any, config: Any, runtime: Runtime, saver: RunCheckpointer
+) -> tuple[Any, list[Interrupt]]:
     output: Any = None
     interrupts: dict[str, Interrupt] = {}
+    # Answers to interrupts are only in memory until their nodes have taken them.
+    leaving = _Leaving(runtime, armed=not isinstance(given, Command))
     graph, modes = spec.compiled, _MODES
     if watching.watched():
         # LangGraph would make the root's state class of every checkpoint's fields, also of a subgraph's.
         graph, modes = copy(graph), [*_MODES, "checkpoints"]
         graph._state_mapper = None
     streamed = graph.astream(
-        given, config, stream_mode=modes, output_keys=graph.output_channels, subgraphs=True, version="v2"
+        given,
+        config,
+        stream_mode=modes,
+        output_keys=graph.output_channels,
+        subgraphs=True,
+        version="v2",
+        control=leaving,
     )
     async with aclosing(streamed):  # also when the run is cut short: a generator is closed on its own loop
         async for part in streamed:
             namespace, kind, data = part["ns"], part["type"], part["data"]
             if kind == "values":
                 if not namespace:
+                    runtime.ledger.told.clear()
                     output = data
                     interrupts |= {one.id: one for one in part.get("interrupts") or ()}
             elif kind == "tasks":
+                if not namespace:
+                    leaving.armed = True
+                    saver.began(str(data["name"]))
                 _tell_node(runtime, namespace, cast("Mapping[str, Any]", data))
             elif kind == "checkpoints":
                 seen = {"path": path("|".join(namespace)), "state": data["values"], "next": list(data["next"])}
@@ -90,12 +130,19 @@ def _tell_node(runtime: Runtime, namespace: tuple[str, ...], task: Mapping[str, 
     if name.startswith("__"):
         return
     step = "/".join(filter(None, (path("|".join(namespace)), name)))
+    told, before = runtime.ledger.told, runtime.ledger.told_before.get(task_id)
     if "result" not in task:
+        if before:
+            return
+        told[task_id] = "started"
         runtime.record("node.started", {"node": name, "task": task_id}, step=step)
         return
     if task.get("interrupts"):
         runtime.record("node.waiting", {"node": name, "task": task_id}, step=step)
         return
+    if before == "finished":
+        return
+    told[task_id] = "finished"
     error = task.get("error")
     data = {"node": name, "task": task_id, "error": str(error) if error else ""}
     runtime.record("node.failed" if error else "node.finished", data, step=step)

@@ -130,7 +130,9 @@ async def run_agent(name: str, value: Mapping[str, Any]) -> Outcome:
 
 def now() -> datetime:
     """The run's time, aware, UTC; the same under replay."""
-    return current().now()
+    runtime, place = current(), where()
+    told = runtime.ledger.mark(place.task, place.attempt, "now")
+    return datetime.fromisoformat(told.answer if told.settled else told.settle(runtime.now().isoformat()))
 
 
 async def sleep_until(at: datetime) -> None:
@@ -142,13 +144,21 @@ async def sleep_until(at: datetime) -> None:
 
 async def wait_for(event: str, *, within: str | timedelta | None = None) -> Any:
     """The payload of the next event of that name that is sent to this run; None when `within` has passed."""
-    limit = None if within is None else duration(within)
-    return await current().wait_for(event, within=limit, step=where().path)
+    runtime, place = current(), where()
+    limit = None if within is None else now() + duration(within) - runtime.now()
+    came = runtime.ledger.mark(place.task, place.attempt, f"event {event}")
+    if not came.settled:
+        came.settle(await runtime.wait_for(event, within=limit, step=place.path))
+    return came.answer
 
 
 def note(text: str, **data: Any) -> None:
     """Put a line into the run's stream of events and into the action log, as what the agent says of itself."""
-    current().record("note", {"text": text, **data}, step=where().path)
+    runtime, place = current(), where()
+    said = runtime.ledger.mark(place.task, place.attempt, "note")
+    if not said.settled:
+        runtime.record("note", {"text": text, **data}, step=place.path)
+        said.settle(None)
 
 
 async def leaf(kind: str, asked: Any, do: Callable[[Runtime, Where, int], Awaitable[A]]) -> A:

@@ -6,12 +6,22 @@ effects. Positions count up in the order in which leaves start, which is the sam
 
 A node that LangGraph retries (`retry_policy`) is another matter: there the author asks for a new attempt, so its
 leaves are new.
+
+A run that goes on in another history takes the ledger with it (`dump`, `load`): a node that was under way runs again
+from its top there, and is given what it was given before, the time of day included.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+from chargehand.outcome import Outcome
+
+_ELSEWHERE = -1
+
+Told = Literal["started", "finished"]
 
 
 @dataclass(slots=True)
@@ -35,6 +45,12 @@ class _Task:
     attempt: int
     cursor: int = 0
     slots: list[Slot] = field(default_factory=list[Slot])
+    marks: list[Slot] = field(default_factory=list[Slot])
+    marked: int = 0
+    carried: bool = False
+
+    def again(self, generation: int, attempt: int) -> None:
+        self.generation, self.attempt, self.cursor, self.marked = generation, attempt, 0, 0
 
 
 @dataclass(slots=True)
@@ -44,27 +60,96 @@ class Ledger:
     next_position: int = 0
     next_checkpoint: int = 0
     generation: int = 0
+    since: int = -2
+    """The superstep from which LangGraph counts towards the recursion limit: the start, or the last interrupt."""
+    answering: bool = False
+    """From an interrupt until its answer was taken by its node: meanwhile only this history knows the answer."""
+    told: dict[str, Told] = field(default_factory=dict[str, Told])
+    """What was told of the tasks of this superstep, and before it in another history: a story tells nothing twice."""
+    told_before: dict[str, Told] = field(default_factory=dict[str, Told])
     _tasks: dict[str, _Task] = field(default_factory=dict[str, _Task])
 
-    def resumed(self) -> None:
+    def resumed(self, since: int = -2) -> None:
         """The graph goes on after an interrupt: nodes that were cut short start from their top."""
         self.generation += 1
+        self.since = since
 
     def slot(self, task: str, attempt: int, fingerprint: str) -> Slot:
         """The next leaf of a task: a recorded one if the task is being run again, else a new one."""
-        known = self._tasks.get(task)
-        if known is None or (known.generation == self.generation and known.attempt != attempt):
-            known = self._tasks[task] = _Task(self.generation, attempt)
-        elif known.generation != self.generation:
-            known.generation, known.attempt, known.cursor = self.generation, attempt, 0
+        known = self._task(task, attempt)
         if known.cursor < len(known.slots) and known.slots[known.cursor].fingerprint != fingerprint:
             del known.slots[known.cursor :]  # the node took another way this time; what follows is new
         if known.cursor == len(known.slots):
-            known.slots.append(Slot(self.next_position, fingerprint))
-            self.next_position += 1
+            known.slots.append(Slot(self.take_position(), fingerprint))
         known.cursor += 1
         return known.slots[known.cursor - 1]
+
+    def take_position(self) -> int:
+        self.next_position += 1
+        return self.next_position - 1
+
+    def mark(self, task: str, attempt: int, kind: str) -> Slot:
+        """A place for what is no effect and yet not the same twice: the time, an event that came.
+
+        It is settled only for a task from another history, which is told what it was told there.
+        """
+        if not task:
+            return Slot(_ELSEWHERE, kind)
+        known = self._task(task, attempt)
+        there = known.marked < len(known.marks) and known.marks[known.marked].fingerprint == kind
+        if not (known.carried and there):
+            del known.marks[known.marked :]
+            known.marks.append(Slot(_ELSEWHERE, kind))
+        known.marked += 1
+        return known.marks[known.marked - 1]
 
     def forget(self, task: str) -> None:
         """A task is done and won't run again."""
         self._tasks.pop(task, None)
+
+    def dump(self) -> dict[str, Any]:
+        """As JSON."""
+        tasks = {
+            name: [[_slot(slot) for slot in task.slots], [_slot(mark) for mark in task.marks]]
+            for name, task in self._tasks.items()
+        }
+        return {
+            "next_position": self.next_position,
+            "next_checkpoint": self.next_checkpoint,
+            "since": self.since,
+            "told": self.told_before | self.told,
+            "tasks": tasks,
+        }
+
+    @classmethod
+    def load(cls, dumped: Mapping[str, Any]) -> Ledger:
+        ledger = cls(dumped["next_position"], dumped["next_checkpoint"])
+        ledger.since, ledger.told_before = dumped["since"], dict(dumped["told"])
+        for name, (slots, marks) in dumped["tasks"].items():
+            made, marked = (
+                [Slot(**{**one, "answer": _answer(one["answer"])}) for one in kept] for kept in (slots, marks)
+            )
+            # Of another generation: when it begins here, it is being run again.
+            ledger._tasks[name] = _Task(_ELSEWHERE, 0, slots=made, marks=marked, carried=True)
+        return ledger
+
+    def _task(self, task: str, attempt: int) -> _Task:
+        known = self._tasks.get(task)
+        if known is None or (known.generation == self.generation and known.attempt != attempt):
+            known = self._tasks[task] = _Task(self.generation, attempt)
+        elif known.generation != self.generation:
+            known.again(self.generation, attempt)
+        return known
+
+
+def _slot(slot: Slot) -> dict[str, Any]:
+    kept = asdict(slot)
+    if isinstance(slot.answer, Outcome):
+        kept["answer"] = {"outcome": slot.answer.model_dump(mode="json")}
+    else:
+        kept["answer"] = {"value": slot.answer}
+    return kept
+
+
+def _answer(kept: Mapping[str, Any]) -> Any:
+    return Outcome.model_validate(kept["outcome"]) if "outcome" in kept else kept["value"]

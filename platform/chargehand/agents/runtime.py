@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 from uuid import UUID
 
+from chargehand.agents.checkpointer import RunCheckpointer
 from chargehand.agents.ledger import Ledger
 from chargehand.errors import BadInput
 from chargehand.outcome import Outcome
@@ -46,6 +47,14 @@ class Runtime(Protocol):
 
     async def run_agent(self, agent: str, value: Mapping[str, Any], *, step: str, position: int) -> Outcome:
         """Delegate to another agent: a run of its own, on behalf of the same person."""
+        ...
+
+    def leaves(self) -> bool:
+        """Whether the graph stops at its next superstep, to go on in another history."""
+        ...
+
+    def at_boundary(self, graph: RunCheckpointer) -> None:
+        """The graph has stopped between two supersteps. Returns when it goes on here after all."""
         ...
 
     def now(self) -> datetime: ...

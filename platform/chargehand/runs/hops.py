@@ -1,11 +1,11 @@
-"""How a run waits and asks the gateway: one hop is one activity; stop and pause are looked at between hops."""
+"""How a run waits and asks the gateway: a hop is an activity; stop, pause and leaving are looked at between hops."""
 
 from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Generator
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from temporalio import workflow
 from temporalio.common import RetryPolicy
 
+from chargehand.agents.ledger import Ledger
 from chargehand.runs.journal import Journal
 from chargehand.runs.model import QUEUE_GATEWAY
 from chargehand.runs.payloads import Pause, Reminder, Stop, Telling
@@ -25,11 +26,28 @@ HEARTBEAT = timedelta(seconds=5)
 RETRY = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(minutes=1))
 
 
-class Hops:
-    """Owned by one workflow. `undoing`: the run is taking back what it did, which a stop does not interrupt."""
+# A run goes on in a new history at the next superstep once Temporal suggests it (or so many events, if configured).
+# A node that does not come to an end is parked at its next leaf, long before Temporal's limit of 51,200 events.
+CONTINUE_PATCH = "continue-as-new"
+PARK_EVENTS = 10_000
+PARK_BYTES = 16 * 1024 * 1024
 
-    def __init__(self, journal: Journal) -> None:
+
+class Hops:
+    """Owned by one workflow. `undoing`: the run is taking back what it did, which a stop does not interrupt.
+
+    `stays` for good when its state can't be taken to another history; `left` once it goes on in one.
+    """
+
+    ledger: Ledger
+
+    def __init__(self, journal: Journal, history_events: int = 0) -> None:
         self.journal = journal
+        self.history_events = history_events
+        self.stays = False
+        self.left = False
+        self._busy = 0
+        self._parked = 0
         self.stop: Stop | None = None
         self.pauses = Pause(number=-1, paused=False, by="")
         self.undoing = False
@@ -38,10 +56,49 @@ class Hops:
         """No pause counts any more, said already or told late: the run is being ended."""
         self.pauses = Pause(number=sys.maxsize, paused=False, by="")
 
+    def leaves(self) -> bool:
+        """Whether the graph stops at its next superstep, to go on in another history."""
+        if self.stays or self.undoing or self.stop is not None:
+            return False
+        info = workflow.info()
+        length = info.get_current_history_length()
+        due = info.is_continue_as_new_suggested() or 0 < self.history_events <= length
+        # Asked only when it is due, so that shorter histories, also those from before this existed, hold no marker.
+        return due and workflow.patched(CONTINUE_PATCH)
+
+    @property
+    def is_parked(self) -> bool:
+        """Whether every branch that goes on has stopped before its next leaf, and nothing is under way."""
+        return self._parked > 0 and self._busy == 0 and not self.stays
+
+    @contextmanager
+    def _working(self) -> Generator[None]:
+        """Something is under way whose end must be heard in this history."""
+        self._busy += 1
+        try:
+            yield
+        finally:
+            self._busy -= 1
+
     async def _begin(self) -> None:
-        """A leaf begins only while nobody has stopped the run, or paused it."""
+        """A leaf begins only while nobody has stopped the run, or paused it, and it does not leave this history."""
         self._go_on()
+        await self._park()
         await self._hold()
+
+    async def _park(self) -> None:
+        if self.ledger.answering or not self.leaves():
+            return
+        info = workflow.info()
+        events = 2 * self.history_events or PARK_EVENTS
+        if info.get_current_history_length() < events and info.get_current_history_size() < PARK_BYTES:
+            return
+        self._parked += 1
+        try:
+            await workflow.wait_condition(lambda: self.stays or self.stop is not None)
+        finally:
+            self._parked -= 1
+        self._go_on()
 
     async def _hold(self) -> None:
         """While the run is paused, nothing goes out to any system. Costs nothing in a run that never was."""
@@ -55,8 +112,8 @@ class Hops:
         self._go_on()
 
     def _go_on(self) -> None:
-        if self.stop is not None:
-            raise asyncio.CancelledError("the run is being stopped")
+        if self.stop is not None or self.left:
+            raise asyncio.CancelledError("the run is being stopped, or goes on elsewhere")
 
     async def _until(self, condition: Callable[[], bool], at: datetime | None) -> bool:
         """Wait for the condition until a time; whether it came true. Raises CancelledError when the run is stopped."""
@@ -106,13 +163,14 @@ class Hops:
             summary=summary,
         )
         try:
-            if finish is None:
-                return await running
-            try:
-                return await asyncio.shield(running)
-            except asyncio.CancelledError:
-                finish(await running)
-                raise
+            with self._working():
+                if finish is None:
+                    return await running
+                try:
+                    return await asyncio.shield(running)
+                except asyncio.CancelledError:
+                    finish(await running)
+                    raise
         except BaseException:
             self.journal.give_back(telling)
             raise

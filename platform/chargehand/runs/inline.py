@@ -1,7 +1,8 @@
-"""Two things that LangGraph asks of an event loop and Temporal's has not: both are run in place.
+"""Three things that LangGraph asks of an event loop and Temporal's has not: they are answered in place.
 
 LangChain runs synchronous functions in a thread pool, and LangGraph streams custom data through
-`call_soon_threadsafe`. A workflow has one thread, so doing both at once is the same and is deterministic.
+`call_soon_threadsafe`, and asks whether the loop is closed when a task is cut short. A workflow has one thread, so
+doing both at once is the same and is deterministic; and whatever asks runs on a loop that is open.
 """
 
 from __future__ import annotations
@@ -28,5 +29,6 @@ def run_inline() -> None:
     def call_soon_threadsafe(callback: Callable[..., Any], *args: Any, context: Any = None) -> Any:
         return loop.call_soon(callback, *args, context=context)
 
+    loop.is_closed = lambda: False
     loop.run_in_executor = run_in_executor
     loop.call_soon_threadsafe = call_soon_threadsafe

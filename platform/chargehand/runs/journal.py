@@ -6,7 +6,7 @@ which then failed are handed to the next one.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
@@ -22,9 +22,9 @@ from chargehand.runs.payloads import Event, Telling
 class Journal:
     """Owned by one workflow. `seq` is the number of the last event."""
 
-    def __init__(self, seq: int = 0) -> None:
+    def __init__(self, seq: int = 0, untold: Sequence[Event] = ()) -> None:
         self.seq = seq
-        self._untold: list[Event] = []
+        self._untold: list[Event] = list(untold)
         self._waiting: dict[str, dict[str, Any]] = {}
         self.activities_running = 0
 
@@ -40,6 +40,11 @@ class Journal:
     def waits(self) -> bool:
         """Whether some branch waits now."""
         return bool(self._waiting)
+
+    @property
+    def untold(self) -> tuple[Event, ...]:
+        """What no activity has been given yet."""
+        return tuple(self._untold)
 
     def take(self) -> Telling:
         """What has not been told yet; hand it back with `give_back` if telling fails."""

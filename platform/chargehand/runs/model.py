@@ -91,7 +91,7 @@ class RunDetail(RunSummary):
 class RunEvent:
     """One line of a run's story. `seq` counts from 1 without gaps; the same event always has the same number.
 
-    Kinds: run.started, run.paused, run.resumed, run.stopping, run.succeeded, run.failed, run.stopped;
+    Kinds: run.started, run.paused, run.resumed, run.stopping, run.stays, run.succeeded, run.failed, run.stopped;
     node.started, node.finished, node.waiting, node.failed; call.proposed, call.asked, call.reminded, call.closed,
     call.retry, call.in_doubt, call.settled; model.asked, model.answered, model.retry; person.asked, person.reminded,
     person.answered, person.expired; agent.started, agent.finished; timer.started, timer.fired; event.received;

@@ -13,16 +13,6 @@ class _Payload(BaseModel):
     model_config = ConfigDict(frozen=True)
 
 
-class RunInput(_Payload):
-    """What a run's workflow is started with. Tenant and principal are not here: the gateway takes them from its row."""
-
-    run: str
-    agent: str
-    version: str
-    input: dict[str, Any]
-    carried: dict[str, Any] | None = None
-
-
 class Event(_Payload):
     """One event as the workflow numbered it."""
 
@@ -167,3 +157,48 @@ class SentEvent(_Payload):
     id: str
     name: str
     payload: Any = None
+
+
+class Done(_Payload):
+    """A call that took effect: what is taken back if the run fails later."""
+
+    tool: str
+    arguments: dict[str, Any]
+    value: Any = None
+    position: int = -1
+
+
+class Carried(_Payload):
+    """Everything that a run takes from one history to the next.
+
+    `graph` is the graph's state as `agents.saved` writes it, `ledger` as `Ledger.dump` does. `seq` is the number of the
+    last event, `untold` the events that no activity has been given. `open` holds what waits: deadlines, what was told.
+    """
+
+    graph: str
+    ledger: dict[str, Any]
+    seq: int
+    untold: list[Event] = Field(default_factory=list[Event])
+    calls: int = 0
+    done: list[Done] = Field(default_factory=list[Done])
+    open: dict[str, dict[str, Any]] = Field(default_factory=dict[str, dict[str, Any]])
+    closed: list[str] = Field(default_factory=list[str])
+    answers: list[Answer] = Field(default_factory=list[Answer])
+    inbox: list[SentEvent] = Field(default_factory=list[SentEvent])
+    seen: list[str] = Field(default_factory=list[str])
+    pause: Pause | None = None
+    tiers: list[str] | None = None
+
+
+class RunInput(_Payload):
+    """What a run's workflow is started with. Tenant and principal are not here: the gateway takes them from its row.
+
+    `history_events` is fixed when a run starts, because replay must come to the same end.
+    """
+
+    run: str
+    agent: str
+    version: str
+    input: dict[str, Any]
+    history_events: int = 0
+    carried: Carried | None = None

@@ -6,7 +6,8 @@ knows them from the run whose workflow asks.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -15,11 +16,13 @@ from temporalio import workflow
 from temporalio.common import RetryPolicy
 from temporalio.exceptions import ActivityError, ApplicationError, ChildWorkflowError
 
+from chargehand.agents.checkpointer import RunCheckpointer
 from chargehand.agents.ledger import Ledger
 from chargehand.agents.model import AgentSpec
 from chargehand.clock import parse
 from chargehand.errors import BadInput
 from chargehand.outcome import Failure, Outcome
+from chargehand.runs.carrying import carry, go_on
 from chargehand.runs.hops import ACTIVITY_LIMIT, HEARTBEAT, RETRY, Hops
 from chargehand.runs.journal import Journal
 from chargehand.runs.model import QUEUE_GATEWAY
@@ -28,6 +31,7 @@ from chargehand.runs.payloads import (
     Approval,
     ChildIn,
     ChildOut,
+    Done,
     IoNodeIn,
     ModelCallIn,
     ModelCallOut,
@@ -54,16 +58,23 @@ class TemporalRuntime(Hops):
     """See `agents.runtime.Runtime`."""
 
     def __init__(self, spec: AgentSpec, run: RunInput, journal: Journal, ledger: Ledger) -> None:
-        super().__init__(journal)
+        super().__init__(journal, run.history_events)
         self.spec = spec
         self.run = run
         self.ledger = ledger
         self.closed: set[str] = set()
         self.answers: dict[str, Answer] = {}
         self.inbox: list[SentEvent] = []
-        self._tiers: frozenset[str] | None = None
-        self._calls = 0
-        self._done: list[tuple[str, dict[str, Any], Any]] = []
+        self.seen: set[str] = set()
+        self.tiers: frozenset[str] | None = None
+        self.calls = 0
+        self.done: list[Done] = []
+        self.open: dict[str, dict[str, Any]] = {}
+        """What has begun and waits, by position or by what it is: what must stay as it was in the next history."""
+
+    def at_boundary(self, graph: RunCheckpointer) -> None:
+        if carried := carry(self, graph):
+            go_on(self.run, carried)
 
     # Tool calls
 
@@ -78,27 +89,34 @@ class TemporalRuntime(Hops):
                 value=tool,
                 way_out="Add it to agent(…, tools=[…]).",
             )
-        limit = self.spec.budget.tool_calls
-        if limit is not None and self._calls >= limit:
-            detail = f"This run may make {limit} tool calls, and it has made them."
-            failure = Failure(kind="policy", detail=detail, way_out="Raise the budget of the agent.")
-            return Outcome(state="denied", tool=tool, call_key="", failure=failure)
-        self._calls += 1
-        self.journal.add("call.proposed", {"tool": tool, "arguments": arguments, "position": position}, step=step)
-        outcome = await self._call_until_settled(tool, arguments, step, position, patience)
+        if str(position) not in self.open:
+            limit = self.spec.budget.tool_calls
+            if limit is not None and self.calls >= limit:
+                detail = f"This run may make {limit} tool calls, and it has made them."
+                failure = Failure(kind="policy", detail=detail, way_out="Raise the budget of the agent.")
+                return Outcome(state="denied", tool=tool, call_key="", failure=failure)
+            self.calls += 1
+            self.journal.add("call.proposed", {"tool": tool, "arguments": arguments, "position": position}, step=step)
+        with self._opened(position) as opened:
+            outcome = await self._call_until_settled(tool, arguments, step, position, patience, opened)
         data = {"tool": tool, "position": position, **outcome.model_dump(mode="json")}
         self.journal.add("call.settled", data, step=step)
         if outcome.succeeded:
-            self._done.append((tool, dict(arguments), outcome.value))
+            self._did(tool, arguments, outcome, position)
         return outcome
 
     async def _call_until_settled(
-        self, tool: str, arguments: Mapping[str, Any], step: str, position: int, patience: timedelta
+        self,
+        tool: str,
+        arguments: Mapping[str, Any],
+        step: str,
+        position: int,
+        patience: timedelta,
+        opened: dict[str, Any],
     ) -> Outcome:
         unavailable = 0
         give_up = False
-        give_up_at = workflow.now() + patience
-        doubt_until: datetime | None = None
+        give_up_at = _kept(opened, "give_up_at", workflow.now() + patience)
         while True:
             await self._hold()  # what was approved or put off meanwhile is not sent while the run is paused
             answer = await self._gateway(
@@ -116,7 +134,7 @@ class TemporalRuntime(Hops):
                 finish=lambda late: self._settled_late(tool, arguments, step, position, late),
             )
             if answer.approval is not None:
-                await self._wait_for_approval(answer.approval, tool, step, position)
+                await self._wait_for_approval(answer.approval, tool, step, position, opened)
             elif answer.outcome is None:
                 pause = timedelta(seconds=CONNECTOR_RETRIES[min(unavailable, len(CONNECTOR_RETRIES) - 1)])
                 unavailable += 1
@@ -124,8 +142,7 @@ class TemporalRuntime(Hops):
                 if not give_up:
                     await self._try_later(answer, tool, step, position, unavailable, pause)
             elif answer.outcome.state == "in_doubt":
-                doubt_until = doubt_until or workflow.now() + IN_DOUBT_LIMIT
-                if workflow.now() >= doubt_until:
+                if workflow.now() >= _kept(opened, "doubt_until", workflow.now() + IN_DOUBT_LIMIT):
                     return answer.outcome
                 await self._wait_for_reconciliation(answer.outcome, step)
             else:
@@ -147,13 +164,28 @@ class TemporalRuntime(Hops):
             data = {"tool": tool, "position": position, **answer.outcome.model_dump(mode="json")}
             self.journal.add("call.settled", data, step=step)
             if answer.outcome.succeeded:
-                self._done.append((tool, dict(arguments), answer.outcome.value))
+                self._did(tool, arguments, answer.outcome, position)
 
-    async def _wait_for_approval(self, approval: Approval, tool: str, step: str, position: int) -> None:
+    def _did(self, tool: str, arguments: Mapping[str, Any], outcome: Outcome, position: int) -> None:
+        self.done.append(Done(tool=tool, arguments=dict(arguments), value=outcome.value, position=position))
+
+    @contextmanager
+    def _opened(self, name: object) -> Generator[dict[str, Any]]:
+        """What begins here, or began in another history: what is kept of it until it ends."""
+        try:
+            yield self.open.setdefault(str(name), {})
+        finally:
+            self.open.pop(str(name), None)
+
+    async def _wait_for_approval(
+        self, approval: Approval, tool: str, step: str, position: int, opened: dict[str, Any]
+    ) -> None:
         """Until it is closed or its time is over; reminds and escalates on the way. Then the gateway is asked again."""
         expires = parse(approval.expires_at)
         data = {"tool": tool, "position": position, **approval.model_dump(mode="json")}
-        self.journal.add("call.asked", data, step=step)
+        if opened.get("asked") != approval.id:
+            self.journal.add("call.asked", data, step=step)
+        opened["asked"] = approval.id
         steps = [
             (parse(at), kind) for at, kind in ((approval.remind_at, "remind"), (approval.escalate_at, "escalate")) if at
         ]
@@ -182,20 +214,20 @@ class TemporalRuntime(Hops):
     async def undo(self) -> None:
         """Take back what succeeded and can be taken back, newest first, through the same gate."""
         self.undoing = True
-        undone = {(tool, str(arguments)) for tool, arguments, _ in self._done}
-        for tool, arguments, value in reversed(self._done):
-            declared = self.spec.undo_for(tool)
+        undone = {(one.tool, str(one.arguments)) for one in self.done}
+        for done in reversed(self.done):
+            declared = self.spec.undo_for(done.tool)
             if declared is None:
                 continue
-            undoing, undo_arguments = declared.arguments_for(arguments, value)
+            undoing, undo_arguments = declared.arguments_for(done.arguments, done.value)
             if (undoing, str(undo_arguments)) in undone:
                 continue
-            self.journal.add("undo.started", {"tool": tool, "by": undoing})
-            position = self.ledger.next_position
-            self.ledger.next_position += 1
-            self.journal.add("call.proposed", {"tool": undoing, "arguments": undo_arguments, "position": position})
-            outcome = await self._call_until_settled(undoing, undo_arguments, "", position, UNDO_PATIENCE)
-            self.journal.add("call.settled", {"tool": undoing, "position": position, **outcome.model_dump(mode="json")})
+            self.journal.add("undo.started", {"tool": done.tool, "by": undoing})
+            position = self.ledger.take_position()
+            what = {"tool": undoing, "position": position, "undoes": done.position}
+            self.journal.add("call.proposed", {**what, "arguments": undo_arguments})
+            outcome = await self._call_until_settled(undoing, undo_arguments, "", position, UNDO_PATIENCE, {})
+            self.journal.add("call.settled", {**what, **outcome.model_dump(mode="json")})
 
     # Models
 
@@ -226,47 +258,37 @@ class TemporalRuntime(Hops):
             await self._pause(timedelta(seconds=seconds))
 
     async def model_tiers(self) -> frozenset[str]:
-        if self._tiers is None:
-            found = await workflow.execute_activity(
-                "model_tiers",
-                result_type=list[str],
-                task_queue=QUEUE_GATEWAY,
-                start_to_close_timeout=HEARTBEAT,
-                retry_policy=RETRY,
-            )
-            self._tiers = frozenset(found)
-        return self._tiers
+        if self.tiers is None:
+            with self._working():
+                found = await workflow.execute_activity(
+                    "model_tiers",
+                    result_type=list[str],
+                    task_queue=QUEUE_GATEWAY,
+                    start_to_close_timeout=HEARTBEAT,
+                    retry_policy=RETRY,
+                )
+            self.tiers = frozenset(found)
+        return self.tiers
 
     # People, agents, nodes
 
     async def ask_person(self, question: Mapping[str, Any], *, step: str, position: int) -> Mapping[str, Any]:
         await self._begin()
         task = f"task_{self.run.run.removeprefix('run_')}_{position}"
-        expires = workflow.now() + timedelta(seconds=float(question["within_seconds"]))
-        remind_after = question.get("remind_after_seconds")
-        remind = workflow.now() + timedelta(seconds=float(remind_after)) if remind_after else None
-        data = {"task": task, "to": question["to"], "question": question["question"], "expires_at": expires.isoformat()}
-        self.journal.add("person.asked", data, step=step)
-        with self.journal.waiting("task", task, str(question["question"]), node=step, until=expires):
-            await self._gateway(
-                "person_task",
-                lambda telling: PersonTaskIn(
-                    id=task,
-                    node=step,
-                    title=question["title"],
-                    question=question["question"],
-                    form=question["schema"],
-                    to=question["to"],
-                    expires_at=expires.isoformat(),
-                    telling=telling,
-                ),
-                PersonTaskOut,
-                summary=f"ask {question['to']}",
-            )
-            if remind and remind < expires and not await self._until(lambda: task in self.answers, remind):
-                self.journal.add("person.reminded", {"task": task}, step=step)
-                await self._remind("remind", task)
-            answered = await self._until(lambda: task in self.answers, expires)
+        asked_before = str(position) in self.open
+        with self._opened(position) as opened:
+            expires = _kept(opened, "expires", workflow.now() + timedelta(seconds=float(question["within_seconds"])))
+            remind_after = question.get("remind_after_seconds")
+            remind = _kept(opened, "remind", workflow.now() + timedelta(seconds=float(remind_after or 0)))
+            with self.journal.waiting("task", task, str(question["question"]), node=step, until=expires):
+                if not asked_before:
+                    await self._put(task, question, step, expires)
+                if remind_after and remind < expires and not opened.get("reminded"):
+                    if not await self._until(lambda: task in self.answers, remind):
+                        self.journal.add("person.reminded", {"task": task}, step=step)
+                        await self._remind("remind", task)
+                    opened["reminded"] = True
+                answered = await self._until(lambda: task in self.answers, expires)
         if answered:
             reply = PersonTaskOut(state="answered", answer=self.answers[task].answer, by=self.answers[task].by)
         else:  # an answer may have been given in the last moment: the table decides
@@ -278,6 +300,25 @@ class TemporalRuntime(Hops):
             await self._tell()
         return reply.model_dump()
 
+    async def _put(self, task: str, question: Mapping[str, Any], step: str, expires: datetime) -> None:
+        data = {"task": task, "to": question["to"], "question": question["question"], "expires_at": expires.isoformat()}
+        self.journal.add("person.asked", data, step=step)
+        await self._gateway(
+            "person_task",
+            lambda telling: PersonTaskIn(
+                id=task,
+                node=step,
+                title=question["title"],
+                question=question["question"],
+                form=question["schema"],
+                to=question["to"],
+                expires_at=expires.isoformat(),
+                telling=telling,
+            ),
+            PersonTaskOut,
+            summary=f"ask {question['to']}",
+        )
+
     async def interrupted(self, value: Any, schema: Mapping[str, Any] | None) -> Any:
         """LangGraph's own `interrupt(value)`: ask whoever started the run, or whom the value names in `to`."""
         given: dict[str, Any] = value if isinstance(value, dict) else {"question": str(value)}
@@ -288,8 +329,7 @@ class TemporalRuntime(Hops):
             "to": str(given.get("to") or "principal"),
             "within_seconds": timedelta(days=30).total_seconds(),
         }
-        position = self.ledger.next_position
-        self.ledger.next_position += 1
+        position = self.ledger.take_position()
         reply = await self.ask_person(question, step=str(given.get("node") or ""), position=position)
         if reply["state"] != "answered":
             raise BadInput("nobody answered in 30 days", field="interrupt", value=question["question"])
@@ -317,12 +357,19 @@ class TemporalRuntime(Hops):
         self.journal.add("agent.started", {"agent": agent, "run": child.run}, step=step)
         await self._tell()
         try:
-            result = await workflow.execute_child_workflow(
-                agent,
-                RunInput(run=child.run, agent=agent, version=child.version, input=dict(value)),
-                id=child.run,
-                task_queue=workflow.info().task_queue,
-            )
+            with self._working():
+                result = await workflow.execute_child_workflow(
+                    agent,
+                    RunInput(
+                        run=child.run,
+                        agent=agent,
+                        version=child.version,
+                        input=dict(value),
+                        history_events=self.history_events,
+                    ),
+                    id=child.run,
+                    task_queue=workflow.info().task_queue,
+                )
             outcome = Outcome(state="succeeded", tool=tool, call_key=child.run, value=result)
         except ChildWorkflowError as error:
             cause = error.cause
@@ -335,13 +382,14 @@ class TemporalRuntime(Hops):
     async def run_node(self, node: str, value: Any, *, step: str, position: int) -> Any:  # noqa: ARG002  # a leaf's
         await self._begin()
         try:
-            return await workflow.execute_activity(
-                "io_node",
-                IoNodeIn(node=node, value=value),
-                start_to_close_timeout=ACTIVITY_LIMIT,
-                retry_policy=RetryPolicy(maximum_attempts=5),
-                summary=node,
-            )
+            with self._working():
+                return await workflow.execute_activity(
+                    "io_node",
+                    IoNodeIn(node=node, value=value),
+                    start_to_close_timeout=ACTIVITY_LIMIT,
+                    retry_policy=RetryPolicy(maximum_attempts=5),
+                    summary=node,
+                )
         except ActivityError as error:
             cause = error.cause
             if isinstance(cause, ApplicationError):
@@ -358,13 +406,16 @@ class TemporalRuntime(Hops):
 
     async def sleep_until(self, at: datetime, *, step: str) -> None:
         await self._begin()
-        if at <= workflow.now():
+        name = f"timer {step} {at.isoformat()}"
+        if at <= workflow.now() and name not in self.open:
             return
-        self.journal.add("timer.started", {"until": at.isoformat()}, step=step)
-        with self.journal.waiting("timer", f"timer-{self.journal.seq}", "Waits for a time", node=step, until=at):
-            await self._tell()
-            await self._until(lambda: False, at)
-        self.journal.add("timer.fired", {}, step=step)
+        if name not in self.open:
+            self.journal.add("timer.started", {"until": at.isoformat()}, step=step)
+        with self._opened(name):
+            with self.journal.waiting("timer", f"timer-{self.journal.seq}", "Waits for a time", node=step, until=at):
+                await self._tell()
+                await self._until(lambda: False, at)
+            self.journal.add("timer.fired", {}, step=step)
 
     async def wait_for(self, event: str, *, within: timedelta | None, step: str) -> Any:
         await self._begin()
@@ -383,3 +434,8 @@ class TemporalRuntime(Hops):
 
     def record(self, kind: str, data: Mapping[str, Any], *, step: str) -> None:
         self.journal.add(kind, data, step=step)
+
+
+def _kept(opened: dict[str, Any], name: str, at: datetime) -> datetime:
+    """A time that was fixed when this began, in whichever history that was."""
+    return datetime.fromisoformat(opened.setdefault(name, at.isoformat()))

@@ -44,6 +44,7 @@ from chargehand.runs.payloads import RunInput
 from chargehand.runs.rows import dumps
 from chargehand.runs.starts import Policy, may_start, may_use, new_row, not_narrowed, run_record, write_start
 from chargehand.runs.steering import Steering, Withdrawals
+from chargehand.settings import settings
 
 FOLLOW_SECONDS = 0.25
 
@@ -64,6 +65,7 @@ class RunService:
         self.agents = agents
         self.policy = policy
         self.approvals = approvals
+        self.history_events = settings().history_events
         self.steering = Steering(db, client, policy, approvals, self.get)
 
     # Start
@@ -128,7 +130,11 @@ class RunService:
         """Have Temporal run it; harmless when it does already. Raises RuntimeUnavailable."""
         client = await self.client()
         given = RunInput(
-            run=row["id"], agent=row["agent"], version=row["agent_version"], input=orjson.loads(row["input"])
+            run=row["id"],
+            agent=row["agent"],
+            version=row["agent_version"],
+            input=orjson.loads(row["input"]),
+            history_events=self.history_events,
         )
         try:
             with telemetry.within(row["trace_id"]):

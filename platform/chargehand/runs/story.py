@@ -278,6 +278,7 @@ class Story:
 
 _RUN_TITLES: Mapping[str, tuple[str, StepState]] = {
     "started": ("Started", "succeeded"),
+    "stays": ("Keeps its history: its state can't be carried on", "succeeded"),
     "paused": ("Was paused", "succeeded"),
     "resumed": ("Goes on", "succeeded"),
     "stopping": ("Is being stopped", "succeeded"),

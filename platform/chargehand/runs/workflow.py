@@ -15,11 +15,10 @@ from temporalio.common import RawValue
 from temporalio.exceptions import ApplicationError, is_cancelled_exception
 
 from chargehand.agents.execution import execute
-from chargehand.agents.ledger import Ledger
+from chargehand.runs.carrying import carry, go_on, journal_of, ledger_of, take_up
 from chargehand.runs.failure import describe
 from chargehand.runs.hops import ACTIVITY_LIMIT, RETRY
 from chargehand.runs.inline import run_inline
-from chargehand.runs.journal import Journal
 from chargehand.runs.model import QUEUE_GATEWAY, SIGNAL_ANSWER, SIGNAL_APPROVAL, SIGNAL_EVENT, SIGNAL_PAUSE, SIGNAL_STOP
 from chargehand.runs.payloads import Answer, Finish, Pause, RunInput, SentEvent, Stop
 from chargehand.runs.registry import agent_of_worker
@@ -33,21 +32,20 @@ class AgentRun:
     @workflow.init
     def __init__(self, args: Sequence[RawValue]) -> None:
         self.input = workflow.payload_converter().from_payload(args[0].payload, RunInput)
-        self.journal = Journal()
+        self.journal = journal_of(self.input)
         # An agent that this worker does not know fails the task, not the run: another worker may know it.
         self.spec = agent_of_worker(workflow.info().workflow_type)
-        self.runtime = TemporalRuntime(self.spec, self.input, self.journal, Ledger())
-        self._seen: set[str] = set()
+        self.runtime = TemporalRuntime(self.spec, self.input, self.journal, ledger_of(self.input))
+        self.graph = take_up(self.runtime)
 
     @workflow.run
     async def run(self, args: Sequence[RawValue]) -> Any:  # noqa: ARG002  # read in __init__, before any signal
         run_inline()
-        self.journal.add(
-            "run.started",
-            {"agent": self.spec.name, "version": self.input.version, "undo": [one.tool.name for one in self.spec.undo]},
-        )
+        if self.input.carried is None:
+            undo = [one.tool.name for one in self.spec.undo]
+            self.journal.add("run.started", {"agent": self.spec.name, "version": self.input.version, "undo": undo})
         try:
-            result = await execute(self.spec, self.input.input, self.runtime, self._answers)
+            result = await self._executed()
         except Exception as error:
             if self.runtime.stop is not None:
                 return await self._stopped()
@@ -61,6 +59,26 @@ class AgentRun:
         self.journal.add("run.succeeded", {"result": result})
         await self._finish("succeeded", result=result)
         return result
+
+    async def _executed(self) -> Any:
+        """The graph's output; or the run goes on in another history, which is raised."""
+        executing = execute(self.spec, self.input.input, self.runtime, self._answers, self.graph)
+        working = asyncio.ensure_future(executing)
+        carried = None
+        try:
+            while not working.done() and carried is None:
+                await workflow.wait_condition(lambda: working.done() or self.runtime.is_parked)
+                if not working.done():
+                    carried = carry(self.runtime, self.graph)
+        finally:
+            # Cut short, in another history the nodes that wait run again from their top, and do nothing twice.
+            self.runtime.left = carried is not None
+            if not working.done():
+                working.cancel()
+                await asyncio.wait([working])
+        if carried is not None:
+            go_on(self.input, carried)
+        return working.result()
 
     async def _failed(self, error: Exception) -> Any:
         failure = describe(error, self.spec)
@@ -130,6 +148,6 @@ class AgentRun:
     @workflow.signal(name=SIGNAL_EVENT)
     def event(self, event: SentEvent) -> None:
         """Something happened outside that the run may wait for; sent twice with one id it counts once."""
-        if event.id not in self._seen:
-            self._seen.add(event.id)
+        if event.id not in self.runtime.seen:
+            self.runtime.seen.add(event.id)
             self.runtime.inbox.append(event)

@@ -13,6 +13,7 @@ from uuid import UUID
 from langgraph.graph import START, MessagesState, StateGraph
 
 from chargehand import agent
+from chargehand.agents.checkpointer import RunCheckpointer
 from chargehand.agents.execution import execute
 from chargehand.agents.ledger import Ledger
 
@@ -29,6 +30,9 @@ class FakeRuntime:
 
     def uuid(self) -> UUID:
         return UUID(int=self._random.getrandbits(128), version=4)
+
+    def leaves(self) -> bool:
+        return False
 
     def record(self, kind: str, data: Any, *, step: str) -> None:
         self.told.append((kind, step, data.get("task")))
@@ -59,7 +63,8 @@ async def once() -> tuple[Any, list[Any]]:
         return {}
 
     given = {"messages": [{"role": "user", "content": "go"}]}
-    return await asyncio.create_task(execute(spec, given, runtime, nobody)), runtime.told  # pyright: ignore[reportArgumentType]
+    graph = RunCheckpointer(runtime.ledger)
+    return await asyncio.create_task(execute(spec, given, runtime, nobody, graph)), runtime.told  # pyright: ignore[reportArgumentType]
 
 
 async def test_ids_of_messages_and_tasks_and_their_order_are_the_same_every_time() -> None:
