@@ -21,6 +21,7 @@ from chargehand.agents.execution import to_json
 from chargehand.clock import parse
 from chargehand.errors import BadInput, Conflict, NotFound
 from chargehand.runs.model import RunEvent
+from chargehand.runs.payloads import RunInput
 from chargehand.runs.plugin import langgraph_plugin
 from chargehand.runs.registry import register
 from chargehand.runs.runtime import TemporalRuntime
@@ -71,6 +72,7 @@ class Film:
     """What was seen of one run: events by number, states by path and number, and what models answered, in order."""
 
     run: str
+    given: RunInput | None = None
     events: dict[int, RunEvent] = field(default_factory=dict[int, RunEvent])
     answers: dict[int, Mapping[str, Any]] = field(default_factory=dict[int, Mapping[str, Any]])
     frames: dict[str, dict[int, _Frame]] = field(default_factory=dict[str, dict[int, _Frame]])
@@ -88,19 +90,19 @@ class Film:
             if step not in self.events:
                 raise NotFound(f"The run {self.run} has no event {step}.", way_out=f"It has 1 to {len(self.events)}.")
             return self._moment(step)
-        ends = [one.seq for one in self._ordered() if one.step == step and one.kind in _NODE_ENDS[:2]]
+        ends = [one.seq for one in self.story() if one.step == step and one.kind in _NODE_ENDS[:2]]
         if len(ends) >= nth >= 1:
             later = [seq for seq in sorted(self.frames.get("", {})) if seq >= ends[nth - 1]]
             return self._moment(later[0] if later else max(self.events))
-        began = [one.seq for one in self._ordered() if one.step == step and one.kind == "node.started"]
+        began = [one.seq for one in self.story() if one.step == step and one.kind == "node.started"]
         if len(began) >= nth >= 1:
             return self._moment(max(self.events))
-        steps = ", ".join(dict.fromkeys(one.step for one in self._ordered() if one.kind == "node.started"))
+        steps = ", ".join(dict.fromkeys(one.step for one in self.story() if one.kind == "node.started"))
         times = f" {nth} times" if nth > 1 else ""
         raise NotFound(f"The node {step!r} did not run{times} in {self.run}.", way_out=f"Its steps: {steps}.")
 
     def _moment(self, seq: int) -> Moment:
-        events = tuple(one for one in self._ordered() if one.seq <= seq)
+        events = tuple(one for one in self.story() if one.seq <= seq)
         frames = {path: _last(found, seq) for path, found in self.frames.items()}
         whole = frames.pop("", None)
         return Moment(
@@ -115,7 +117,8 @@ class Film:
             inside={path: frame.state for path, frame in frames.items() if frame},
         )
 
-    def _ordered(self) -> list[RunEvent]:
+    def story(self) -> list[RunEvent]:
+        """Every event, in order."""
         return [self.events[seq] for seq in sorted(self.events)]
 
 
@@ -141,6 +144,7 @@ class Camera:
             self.film(str(source)).events[int(data["seq"])] = RunEvent(str(source), at=at, data=data["data"], **seen)
         elif isinstance(source, TemporalRuntime):
             film, seq = self.film(source.run.run), source.journal.seq
+            film.given = source.run
             if kind == "model":
                 film.answers[seq] = data["answer"]
             else:

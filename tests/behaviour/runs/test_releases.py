@@ -32,7 +32,7 @@ from chargehand.runs.releases import current, make_current
 from chargehand.runs.service import RunService, connected
 from chargehand.settings import Settings
 from chargehand.testing import FakeConnectors, allow_everything
-from chargehand.testing.world import NoModel
+from chargehand.testing.worlds import NoModel
 from chargehand.worker.dev_server import dev_server
 from chargehand.worker.gateway import gateway_worker
 from fixtures import release_worker

@@ -92,15 +92,17 @@ class World:
 
         async def pending() -> ApprovalRequest | None:
             items = await self.approvals.inbox(self.person("amy"), states=("pending",), run=run, tool=tool)
-            waiting = (await self.runs.get(self.person("amy"), run)).waiting
+            waiting = (await self._open(run)).waiting
             known = {one.id for one in waiting}
             return next((item.request for item in items if item.request.id in known), None)
 
         return await self.until(pending, f"{run} to ask")
 
-    async def verdict(self, request: ApprovalRequest, *, by: str, approve: bool = True) -> ApprovalRequest:
+    async def verdict(
+        self, request: ApprovalRequest, *, by: str, approve: bool = True, comment: str = ""
+    ) -> ApprovalRequest:
         return await self.approvals.give_verdict(
-            request.id, self.person(by), approve=approve, digest=request.digest, comment=""
+            request.id, self.person(by), approve=approve, digest=request.digest, comment=comment
         )
 
     async def task(self, run: str) -> PersonTask:
@@ -108,10 +110,18 @@ class World:
 
         async def asked() -> PersonTask | None:
             tasks = await self.runs.tasks(self.person("amy"), run=run)
-            waiting = {one.id for one in (await self.runs.get(self.person("amy"), run)).waiting}
+            waiting = {one.id for one in (await self._open(run)).waiting}
             return next((one for one in tasks if one.id in waiting), None)
 
         return await self.until(asked, f"{run} to ask a person")
+
+    async def _open(self, run: str) -> RunDetail:
+        """The run, which has not ended. Raises AssertionError that says how it did."""
+        detail = await self.runs.get(self.person("amy"), run)
+        if detail.state in ENDED:
+            why = f" ({detail.failure.detail})" if detail.failure else ""
+            raise AssertionError(f"{run} has {detail.state}{why}, and asks nobody any more")
+        return detail
 
     async def skip(self, *, days: float = 0, hours: float = 0, seconds: float = 0) -> None:
         """Let time pass at once, for the platform and for Temporal's timers."""
@@ -147,10 +157,11 @@ class World:
             if (after := page.next) is None:
                 return tuple(reversed(found))
 
-    async def leave_nothing(self) -> None:
-        """End what is still open: a Temporal that others use must not give our runs to their workers."""
-        for run in self.camera.open_runs():
-            await self.temporal.end(run)
+    async def _stands(self) -> str:
+        """What the runs that have not ended wait for."""
+        open_runs = [await self.runs.get(self.person("amy"), run) for run in self.camera.open_runs()]
+        waits = [f"{one.id} waits: {'; '.join(w.sentence for w in one.waiting) or one.state}" for one in open_runs]
+        return ", ".join(waits) or "no run is open"
 
     async def until(self, condition: Callable[[], Awaitable[Any]], what: str) -> Any:
         """What the condition gives, once that is something."""
@@ -161,7 +172,7 @@ class World:
                 if chore.done():
                     chore.result()
             if time.monotonic() > until:
-                raise AssertionError(f"waited {PATIENCE_SECONDS:.0f} s for {what}")
+                raise AssertionError(f"waited {PATIENCE_SECONDS:.0f} s for {what}; {await self._stands()}")
             await asyncio.sleep(0.01)
         return found
 
@@ -260,8 +271,8 @@ async def _world(
                 for chore in here.chores:
                     chore.cancel()
                 await asyncio.gather(*here.chores, return_exceptions=True)
-                await here.leave_nothing()
                 await gateway.drain()
+                temporal.spoiled = temporal.spoiled or bool(camera.open_runs())
 
 
 class _Pins:
