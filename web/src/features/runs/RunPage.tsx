@@ -9,11 +9,11 @@ import { Failed, Skeleton, SkeletonRows } from '../../ui/Feedback';
 import { Segmented } from '../../ui/Field';
 import { cost, duration, number, principalName } from '../../ui/format';
 import { Page } from '../../ui/Page';
-import { State } from '../../ui/State';
 import { useNow } from '../../ui/useNow';
 import { RunActions } from './RunActions';
 import css from './RunPage.module.css';
 import { RunResult } from './RunResult';
+import { RunState } from './RunState';
 import { Story } from './Story';
 import { Trace } from './Trace';
 import { useTitleOf } from './useTitleOf';
@@ -43,7 +43,7 @@ export function RunPage() {
           {subject && <span className={css.subject}>{subject}</span>}
         </span>
       }
-      beside={run.data && <span aria-live="polite"><State name={run.data.state} /></span>}
+      beside={run.data && <span aria-live="polite"><RunState run={run.data} /></span>}
       actions={run.data && <RunActions run={run.data} />}>
       {run.isError ? <Failed error={run.error} onRetry={() => void run.refetch()} />
         : !run.data ? <SkeletonRows rows={8} />
@@ -67,8 +67,8 @@ function Body({ run, steps, stepsError }: { run: Run; steps: Step[] | undefined;
         </Suspense>
       </div>
       <div className={css.right} tabIndex={0} role="region" aria-label={t('run.story')}>
-        <WaitingFor run={run} />
-        <RunResult run={run} />
+        <WaitingFor run={run} steps={steps ?? []} tools={agent?.tools ?? []} />
+        <RunResult run={run} schema={agent?.output_schema ?? {}} />
         <div className={css.tabs}>
           <Segmented label={t('run.view')} value={view} onChange={setView} options={[{ value: 'story', label: t('run.story') }, { value: 'trace', label: t('run.trace') }]} />
           {node && <button type="button" className={css.filter} onClick={() => setNode(null)} aria-label={t('run.unfilter', { what: label(node) })}>{label(node)} ×</button>}

@@ -1,15 +1,16 @@
-import { FileCheck2, TriangleAlert } from 'lucide-react';
+import { ExternalLink, FileCheck2, TriangleAlert } from 'lucide-react';
 import { useTranslation } from 'react-i18next';
 import type { Run } from '../../api/runs';
-import { humanize } from '../../ui/format';
+import { choicesOf, resolve, titleOf, type Schema } from '../../ui/form/schema';
+import { money } from '../../ui/format';
 import { Json } from '../../ui/Json';
 import { Facts } from '../../ui/Table';
 import css from './RunResult.module.css';
 
 const isPlain = (value: unknown) => value === null || ['string', 'number', 'boolean'].includes(typeof value);
 
-/** What came out: values as facts, the rest as text. Nothing that an agent wrote is ever markup. */
-export function RunResult({ run }: { run: Run }) {
+/** What came out: values as facts, the rest as text. Nothing that an agent wrote is ever markup, nor where a link goes. */
+export function RunResult({ run, schema }: { run: Run; schema: Schema }) {
   const { t } = useTranslation();
   if (run.failure) {
     return (
@@ -22,15 +23,30 @@ export function RunResult({ run }: { run: Run }) {
     );
   }
   if (run.result === null || run.result === undefined) return null;
-  const entries = typeof run.result === 'object' && !Array.isArray(run.result) ? Object.entries(run.result as object) : null;
-  const plain = entries?.filter(([, value]) => isPlain(value) && value !== null && value !== '') as [string, string | number | boolean][] | undefined;
-  const nested = entries?.filter(([, value]) => !isPlain(value));
+  const values = typeof run.result === 'object' && !Array.isArray(run.result) ? (run.result as Record<string, unknown>) : null;
+  const plain = Object.entries(values ?? {}).filter(([, value]) => isPlain(value) && value !== null && value !== '');
+  const nested = Object.values(values ?? {}).some((value) => !isPlain(value));
   return (
     <section className={css.card}>
       <h2 className="heading row"><FileCheck2 size={16} color="var(--allow)" aria-hidden />{t('run.result')}</h2>
-      {!entries && <p className="break">{isPlain(run.result) ? String(run.result) : JSON.stringify(run.result)}</p>}
-      {plain && plain.length > 0 && <Facts items={plain.map(([name, value]) => [humanize(name), typeof value === 'boolean' ? t(value ? 'run.yes' : 'run.no') : String(value)] as const)} />}
-      {nested && nested.length > 0 && <details><summary className="link sm">{t('run.allDetails')}</summary><Json value={run.result} label={t('run.result')} /></details>}
+      {!values && <p className="break">{isPlain(run.result) ? String(run.result) : JSON.stringify(run.result)}</p>}
+      {plain.length > 0 && <Facts items={plain.map(([name, value]) => [titleOf(field(schema, name), name), <Value name={name} value={value} values={values!} schema={schema} run={run} />] as const)} />}
+      {nested && <details><summary className="link sm">{t('run.allDetails')}</summary><Json value={run.result} label={t('run.result')} /></details>}
     </section>
   );
+}
+
+const field = (schema: Schema, name: string): Schema => resolve(resolve(schema, schema).properties?.[name] ?? {}, schema);
+
+type ValueProps = { name: string; value: unknown; values: Record<string, unknown>; schema: Schema; run: Run };
+
+/** A link only where whoever runs the platform has said where such documents open. */
+function Value({ name, value, values, schema, run }: ValueProps) {
+  const { t } = useTranslation();
+  const text = typeof value === 'boolean' ? t(value ? 'run.yes' : 'run.no')
+    : name === 'amount' && typeof values['currency'] === 'string' && values['currency'] ? money(String(value), values['currency'])
+    : (choicesOf(field(schema, name))?.find((choice) => choice.value === value)?.label ?? String(value));
+  const link = run.documents?.find((each) => each.field === name);
+  if (!link) return <>{text}</>;
+  return <a className={`link break ${css.link}`} href={link.url} target="_blank" rel="noopener noreferrer">{text}<ExternalLink size={12} aria-label={t('run.opensElsewhere')} /></a>;
 }

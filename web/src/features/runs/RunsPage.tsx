@@ -8,16 +8,16 @@ import { runsQuery, type RunState, type RunSummary } from '../../api/runs';
 import { Button, ButtonLink } from '../../ui/Button';
 import { Empty, Failed, SkeletonRows } from '../../ui/Feedback';
 import { SelectField, TextField } from '../../ui/Field';
-import { duration } from '../../ui/format';
+import { cost, duration } from '../../ui/format';
 import { Page } from '../../ui/Page';
 import { Person } from '../../ui/Person';
-import { State } from '../../ui/State';
 import { Table, type Column } from '../../ui/Table';
 import { Time } from '../../ui/Time';
 import { Questions } from './Questions';
+import { RunState as StateOf } from './RunState';
 import css from './Runs.module.css';
 import { useTitleOf } from './useTitleOf';
-import { STATES } from './words';
+import { STATES, waitingInWords } from './words';
 
 export function RunsPage() {
   const { t } = useTranslation();
@@ -80,6 +80,7 @@ function RunTable({ rows }: { rows: RunSummary[] }) {
     { id: 'who', head: t('runs.startedBy'), wide: true, cell: (run) => <Person id={run.principal} name={run.principal_name} small /> },
     { id: 'when', head: t('runs.started'), wide: true, cell: (run) => <span className="muted"><Time at={run.started_at} as="relative" /></span> },
     { id: 'took', head: t('runs.took'), wide: true, end: true, cell: (run) => <span className="muted">{run.ended_at ? duration(new Date(run.ended_at).getTime() - new Date(run.started_at).getTime()) : '–'}</span> },
+    { id: 'cost', head: t('run.cost'), wide: true, end: true, cell: (run) => <span className="muted num">{run.cost ? cost(run.cost.amount, run.cost.currency) : '–'}</span> },
   ];
   return <Table flush label={t('nav.runs')} rows={rows} columns={columns} rowKey={(run) => run.id} />;
 }
@@ -88,8 +89,8 @@ function StateAndWhy({ run }: { run: RunSummary }) {
   const first = run.waiting?.[0];
   return (
     <span className="row">
-      <State name={run.state} quiet={run.state === 'succeeded'} />
-      {first && <span className={`xs muted trunc wide-only ${css.why}`}>{first.sentence}</span>}
+      <StateOf run={run} quiet />
+      {first && <span className={`xs muted trunc wide-only ${css.why}`}>{waitingInWords(first)}</span>}
     </span>
   );
 }

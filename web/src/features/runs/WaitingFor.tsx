@@ -2,7 +2,8 @@ import { useQuery } from '@tanstack/react-query';
 import { CircleHelp, Clock, Hand, MessageCircleQuestion, Pause, Plug, Radio, type LucideIcon } from 'lucide-react';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
-import { answerTask, tasksQuery, type PersonTask, type Run, type Waiting } from '../../api/runs';
+import { answerTask, tasksQuery, type PersonTask, type Run, type Step, type Waiting } from '../../api/runs';
+import type { AgentTool } from '../../api/agents';
 import { useMay } from '../../app/session';
 import { Button, ButtonLink } from '../../ui/Button';
 import { JsonForm } from '../../ui/form/JsonForm';
@@ -11,20 +12,21 @@ import { humanize, relative } from '../../ui/format';
 import { useNow } from '../../ui/useNow';
 import { ReconcileForm } from './ReconcileForm';
 import css from './Waiting.module.css';
+import { waitingInWords } from './words';
 
 const ICONS: Record<Waiting['kind'], LucideIcon> = { approval: Hand, task: MessageCircleQuestion, timer: Clock, connector: Plug, in_doubt: CircleHelp, event: Radio, pause: Pause };
 
 /** Who waits for whom, with the way to act for the one who can. */
-export function WaitingFor({ run }: { run: Run }) {
+export function WaitingFor({ run, steps, tools }: { run: Run; steps: Step[]; tools: AgentTool[] }) {
   const tasks = useQuery(tasksQuery).data?.filter((task) => task.run === run.id && task.state === 'open') ?? [];
   return (
     <>
-      {run.waiting?.map((waiting) => <Card key={`${waiting.kind}:${waiting.id}`} waiting={waiting} task={tasks.find((task) => task.id === waiting.id)} />)}
+      {run.waiting?.map((waiting) => <Card key={`${waiting.kind}:${waiting.id}`} waiting={waiting} sentence={waitingInWords(waiting, steps, tools)} task={tasks.find((task) => task.id === waiting.id)} />)}
     </>
   );
 }
 
-function Card({ waiting, task }: { waiting: Waiting; task: PersonTask | undefined }) {
+function Card({ waiting, sentence, task }: { waiting: Waiting; sentence: string; task: PersonTask | undefined }) {
   const { t } = useTranslation();
   const may = useMay();
   const now = useNow(15_000);
@@ -34,7 +36,7 @@ function Card({ waiting, task }: { waiting: Waiting; task: PersonTask | undefine
     <div className={css.card} data-kind={waiting.kind} role="status">
       <Icon size={18} aria-hidden />
       <div className="grow">
-        <p className="strong">{waiting.sentence}</p>
+        <p className="strong">{sentence}</p>
         <p className={css.sub}>
           {who.length > 0 && t('run.waitsFor', { who: who.join(', ') })} {waiting.until && t('run.until', { time: relative(waiting.until, now, 'long') })}
         </p>

@@ -1,6 +1,6 @@
 import i18n from 'i18next';
 import type { AgentTool } from '../../api/agents';
-import type { RunState, Step } from '../../api/runs';
+import type { RunState, Step, Waiting } from '../../api/runs';
 import { said } from '../../i18n/said';
 import { money } from '../../ui/format';
 
@@ -34,7 +34,7 @@ export function fill(template: string, values: Values): string | null {
 }
 
 /** The template with an ellipsis in place of what is not known or not shown. */
-const outline = (template: string, values: Values) => template.replaceAll(PLACE, (_, name: string, format = '') => written(values, name, format) ?? '…');
+export const outline = (template: string, values: Values) => template.replaceAll(PLACE, (_, name: string, format = '') => written(values, name, format) ?? '…');
 
 /** A step as a person would say it: a tool call by its sentence or by what the tool does, the rest as the server says. */
 export function inWords(step: Step, tools: readonly AgentTool[]): string {
@@ -47,5 +47,14 @@ export function inWords(step: Step, tools: readonly AgentTool[]): string {
     const text = whole || described || (says && outline(says, step.arguments));
     if (text) return text;
   }
+  const own = step.message_id === 'note' && i18n.language === 'zh' ? step.parameters?.['zh'] : undefined; // as its author wrote it
+  if (typeof own === 'string' && own !== HIDDEN) return own;
   return said({ sentence: step.title, message_id: step.message_id, parameters: step.parameters });
+}
+
+/** Whom or what a run waits for: an approval by the sentence of its call; a question as the agent asked it. */
+export function waitingInWords(waiting: Waiting, steps: readonly Step[] = [], tools: readonly AgentTool[] = []): string {
+  const asked = waiting.kind === 'approval' ? steps.find((step) => step.approval === waiting.id) : undefined;
+  if (i18n.language !== 'zh' || waiting.kind === 'task') return waiting.sentence;
+  return asked ? inWords(asked, tools) : i18n.t(`waits.${waiting.kind}`);
 }

@@ -1,6 +1,7 @@
 import { useInfiniteQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { Hand } from 'lucide-react';
+import i18n, { type TFunction } from 'i18next';
 import { useTranslation } from 'react-i18next';
 import type { Agent } from '../../api/agents';
 import { runsQuery } from '../../api/runs';
@@ -8,6 +9,8 @@ import { humanize } from '../../ui/format';
 import { State } from '../../ui/State';
 import { Facts } from '../../ui/Table';
 import { Time } from '../../ui/Time';
+import { RunState } from '../runs/RunState';
+import { outline } from '../runs/words';
 import css from './Start.module.css';
 
 /** What a person should know before pressing start: what it may do, who may have to agree, how it went lately. */
@@ -30,7 +33,7 @@ export function Beside({ agent }: { agent: Agent }) {
           <h2 className="heading">{t('start.mayHaveToAgree')}</h2>
           <ul className={css.asks}>
             {asks.map((ask) => (
-              <li key={ask.rule}><Hand size={15} color="var(--ask)" aria-hidden /><span>{ask.sentence || ask.title}</span></li>
+              <li key={ask.rule}><Hand size={15} color="var(--ask)" aria-hidden /><span>{whoAgrees(ask, t)}</span></li>
             ))}
           </ul>
         </section>
@@ -39,7 +42,7 @@ export function Beside({ agent }: { agent: Agent }) {
         <section className={`card ${css.panel}`}>
           <h2 className="heading">{t('start.mayChange')}</h2>
           <ul className={css.tools}>
-            {changing.map((tool) => <li key={tool.name} title={tool.name}><span className="trunc">{firstSentence(tool.description) || tool.name}</span><State name={tool.effect} /></li>)}
+            {changing.map((tool) => <li key={tool.name} title={tool.name}><span className="trunc">{(i18n.language === 'zh' && tool.says_zh && outline(tool.says_zh, null)) || firstSentence(tool.description) || tool.name}</span><State name={tool.effect} /></li>)}
           </ul>
         </section>
       )}
@@ -51,7 +54,7 @@ export function Beside({ agent }: { agent: Agent }) {
               <li key={run.id}>
                 <Link to="/runs/$run" params={{ run: run.id }}>
                   <span className="trunc grow">{run.business_key || run.title}</span>
-                  <State name={run.state} quiet={run.state === 'succeeded'} />
+                  <RunState run={run} quiet />
                   <span className="xs muted"><Time at={run.started_at} as="relative" /></span>
                 </Link>
               </li>
@@ -62,6 +65,12 @@ export function Beside({ agent }: { agent: Agent }) {
       </section>
     </aside>
   );
+}
+
+/** In Chinese from the roles; in English the rule says more. */
+function whoAgrees(ask: Agent['tools'][number]['approvers'][number], t: TFunction): string {
+  const roles = Object.entries(ask.roles).map(([role, count]) => t('start.peopleOf', { count, role: t(`role.${role.replaceAll('-', '_')}`, { defaultValue: humanize(role) }) }));
+  return i18n.language === 'zh' && roles.length > 0 ? roles.join(t('start.and')) : ask.sentence || ask.title;
 }
 
 const firstSentence = (text: string) => text.split(/(?<=[.。])\s/)[0]?.replace(/[.。]$/, '') ?? '';
