@@ -102,7 +102,7 @@ def test_a_lead_suggests_less(browser: Browser, stack: Stack) -> None:
             amount = page.locator('dialog [data-path="amount"] input').first
             expect(amount).to_be_visible()
             amount.fill("600.00")
-            page.locator("dialog textarea").last.fill("Half of it.")
+            page.locator("dialog").get_by_label("Comment").fill("Half of it.")
             page.get_by_role("button", name="Deny and suggest").click()
             expect(page.locator("dialog")).to_have_count(0)
             page.goto(f"/approvals?id={first}&tab=closed")

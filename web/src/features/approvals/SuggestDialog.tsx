@@ -29,8 +29,10 @@ export function SuggestDialog({ approval, since, comment: begun, onClose, onDone
   return (
     <Dialog open onClose={onClose} width={620} title={t('approvals.suggest')}>
       <JsonForm schema={approval.input_schema as Schema} initial={asked(approval)} onSubmit={go}
-        before={<p className="sm ink2">{t('approvals.suggestText')}</p>}>
-        <TextArea label={t('approvals.commentLabel')} maxLength={2000} rows={1} value={comment} onChange={(event) => setComment(event.target.value)} />
+        before={<>
+          <p className="sm ink2">{t('approvals.suggestText')}</p>
+          <TextArea label={t('approvals.commentLabel')} maxLength={2000} rows={2} value={comment} onChange={(event) => setComment(event.target.value)} />
+        </>}>
         <Button onClick={onClose}>{t('common.cancel')}</Button>
         <Button look="deny" type="submit" busy={busy}>{t('approvals.suggestGo')}</Button>
       </JsonForm>
