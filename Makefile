@@ -92,6 +92,10 @@ test-python: $(VENV)/.test web/dist/index.html postgres ## All other Python test
 chaos: $(VENV)/.test postgres ## The slow crash suites
 	$(BIN)/python -m pytest -m slow tests/crash $(ARGS)
 
+.PHONY: mutants
+mutants: $(VENV)/.test ## Take every guard away, one at a time: its tests must notice (ARGS="grant. --jobs 2")
+	$(BIN)/python tests/mutants/runner.py $(ARGS)
+
 .PHONY: slow
 slow: $(VENV)/.test web/dist/index.html chromium postgres ## Every slow suite
 	$(BIN)/python -m pytest -m slow $(ARGS)

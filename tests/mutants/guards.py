@@ -1,0 +1,725 @@
+"""Every guard that a promise rests on: where it stands, how it is broken, and the test that must go red.
+
+`text` stands exactly once in the file; the mutant has `instead` in its place. docs/promises.md is written from here.
+Paths are relative to platform/chargehand, tests relative to tests/.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+PROMISES: dict[str, str] = {
+    "exact": "What was approved is exactly what runs",
+    "once": "No effect happens twice, and none is lost silently",
+    "denies": "Absence denies, with a reason",
+    "recorded": "What can't be recorded does not happen",
+    "people": "The right people answer, each once, in time",
+    "mandate": "A mandate is worth no more than its giver's own approval, within its caps",
+    "policy": "The strictest rule decides, for every link of the chain",
+    "author": "Nobody puts their own policy in force, and no rule attacks the engine",
+    "tenant": "Tenants share nothing",
+    "pin": "Only a reviewed tool is called, and only as it was reviewed",
+    "hostile": "A connector that lies, floods or stalls is never believed",
+    "proof": "A verifier finds every edit, deletion, reorder, truncation and split view, without us",
+    "secret": "Payloads, personal data and keys are readable by nobody else",
+    "sign_in": "Nobody acts without having signed in, or as more than they are",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """One guard; `id` names it for the command line."""
+
+    id: str
+    promise: str
+    says: str
+    file: str
+    text: str
+    instead: str
+    tests: tuple[str, ...]
+
+
+def _guard(name: str, promise: str, says: str, file: str, text: str, instead: str, *tests: str) -> Guard:
+    return Guard(name, promise, says, file, text, instead, tests)
+
+
+CALL, FAULTS, GUARDS_OF_CALLS = (f"unit/gateway/test_{name}.py::" for name in ("call", "faults", "guards"))
+ALONE = "behaviour/gateway/test_mutations.py::test_each_change_alone_is_seen"
+VERDICTS, QUORUM, MANDATES = (f"unit/approvals/test_{name}.py::" for name in ("verdicts", "quorum", "mandates"))
+DECIDE, ISOLATION, CONDITIONS = (f"unit/policy/test_{name}.py::" for name in ("decide", "isolation", "conditions"))
+LINT, REVISIONS = "unit/policy/test_lint.py::", "behaviour/policy/test_revisions.py::"
+APPEND, VERIFIER = (f"behaviour/audit/test_audit_{name}.py::" for name in ("append", "verifier"))
+FORMAT, FORGETTING = "unit/audit/test_audit_format.py::", "behaviour/audit/test_audit_forgetting.py::"
+PINS, QUARANTINE, KEYED, STRICT = (
+    f"unit/connectors/test_{name}.py::" for name in ("pins", "quarantine", "keyed", "strict")
+)
+HOSTILE, POOL = "behaviour/connectors/test_hostile.py::", "behaviour/connectors/test_pool.py::"
+GATE, SIGN_IN = (f"behaviour/api/test_api_{name}.py::" for name in ("gate", "sign_in"))
+TENANTS, MCP = "behaviour/api/test_api_tenants.py::", "behaviour/api/test_api_mcp.py::"
+
+GUARDS: tuple[Guard, ...] = (
+    # ---- the gateway, in the order of its stages
+    _guard(
+        "propose.schema", "exact", "arguments fit the reviewed schema", "gateway/propose.py",
+        'schemas.check(pin.input_schema, arguments, field="arguments")', "pass",
+        CALL + "test_arguments_that_do_not_fit_end_as_failed_and_never_leave",
+    ),
+    _guard(
+        "propose.strict", "exact", "arguments are JSON that everybody reads alike", "gateway/propose.py",
+        "strict.check(call.arguments)", "pass",
+        GUARDS_OF_CALLS + "test_arguments_nest_a_hundred_deep_and_no_deeper",
+        GUARDS_OF_CALLS + "test_what_two_readers_could_read_differently_never_leaves",
+    ),
+    _guard(
+        "propose.size", "exact", "a call has at most 256 KiB", "gateway/propose.py",
+        "if len(exact) > MAX_BYTES:", "if False:",
+        GUARDS_OF_CALLS + "test_what_two_readers_could_read_differently_never_leaves",
+    ),
+    *(
+        _guard(
+            f"propose.digest.{field}", "exact", f"the digest covers the {field}", "gateway/propose.py",
+            f'"{field}": {value},', "", GUARDS_OF_CALLS + "test_the_digest_covers",
+            GUARDS_OF_CALLS + "test_the_digest_covers_the_pin_and_no_order_of_names",
+        )
+        for field, value in (
+            ("arguments", "call.arguments"),
+            ("pin", "pin"),
+            ("run", "call.run"),
+            ("tenant", "call.tenant"),
+            ("tool", "call.tool"),
+        )
+    ),
+    _guard(
+        "recall.same", "exact", "a key names one call for ever", "gateway/recall.py",
+        "if not _same_request(case, known):", "if False:",
+        CALL + "test_the_same_key_with_other_arguments_is_a_conflict_and_recorded",
+    ),
+    _guard(
+        "recall.chain", "exact", "an approved call is not taken over by somebody else", "gateway/recall.py",
+        "return same and known.chain == case.call.chain", "return same",
+        GUARDS_OF_CALLS + "test_nobody_else_meets_a_call_under_its_key",
+    ),
+    _guard(
+        "recall.ended", "once", "what ended gives its recorded answer", "gateway/recall.py",
+        'if known.state in ("done", "in_doubt"):', "if False:",
+        CALL + "test_an_allowed_call_runs_once_and_is_recorded_before_and_after",
+    ),
+    _guard(
+        "recall.lease", "once", "two processes never work on one call", "gateway/recall.py",
+        'if known.state == "dispatched" and _leased(desk, known, case):', "if False:",
+        FAULTS + "test_two_processes_never_work_on_one_call",
+    ),
+    _guard(
+        "call.in_hand", "once", "one process makes one attempt a key", "gateway/gateway.py",
+        "if name in self._in_hand:", "if False:",
+        GUARDS_OF_CALLS + "test_one_process_makes_one_attempt_a_key",
+    ),
+    _guard(
+        "decide.pin", "pin", "the review is the one under which the call was proposed", "gateway/decide.py",
+        "if case.known is not None and _reviewed(case.known) != (pin.digest, pin.effect, pin.delivery):", "if False:",
+        "behaviour/gateway/test_mutations.py::test_a_changed_effect_or_delivery_alone_is_seen_too",
+    ),
+    _guard(
+        "decide.frozen", "denies", "a freeze stops every further call", "gateway/decide.py",
+        "if frozen is not None:", "if False:",
+        "unit/gateway/test_freeze.py::test_it_stops_what_it_names_until_it_is_lifted",
+    ),
+    _guard(
+        "decide.fault", "denies", "a fault in deciding denies", "gateway/decide.py",
+        'return _denied(case, "gateway.undecidable", f"Policy could not be asked ({type(error).__name__}).")',
+        'return replace(case, decision=Decision("allow", (), policy_revision=""))',
+        CALL + "test_a_policy_that_fails_denies", ALONE,
+    ),
+    _guard(
+        "decide.unknown", "denies", "an answer of policy that is not known denies", "gateway/decide.py",
+        'if decision.verdict not in ("allow", "ask", "deny"):', "if False:",
+        GUARDS_OF_CALLS + "test_an_answer_of_policy_that_is_not_known_denies",
+    ),
+    _guard(
+        "record.deny", "denies", "a denial ends where it is recorded", "gateway/record.py",
+        'if decision.verdict != "deny":', "if True:",
+        GUARDS_OF_CALLS + "test_a_denial_ends_where_it_is_recorded", CALL + "test_a_denied_call_never_leaves",
+    ),
+    _guard(
+        "record.sent", "once", "a denial stops the repetition of what was sent", "gateway/record.py",
+        'return no_repeat(tx, case, _why(decision)) if decision.verdict == "deny" else case', "return case",
+        FAULTS + "test_no_repetition_under_a_freeze_a_new_policy_or_another_pin",
+    ),
+    _guard(
+        "record.withdraw", "people", "a call that ended asks nobody any more", "gateway/record.py",
+        'if request is not None and request.state == "pending":', "if False:",
+        FAULTS + "test_giving_up_what_was_never_sent_is_a_failure_and_withdraws_the_question",
+    ),
+    _guard(
+        "repeat.delivery", "once", "what may not be repeated is not", "gateway/repeat.py",
+        "if _repeatable(tx, known, case):", "if True:",
+        FAULTS + "test_an_unclear_answer_of_a_once_tool_waits_for_a_person_who_waits_for_the_message",
+        GUARDS_OF_CALLS + "test_a_keyed_call_is_not_repeated_when_its_key_may_be_forgotten",
+    ),
+    _guard(
+        "repeat.later", "once", "a safe write is not repeated over a later one", "gateway/repeat.py",
+        'return known.effect == "read" or not store.later_write(tx.connection, known)', "return True",
+        FAULTS + "test_a_safe_write_is_not_repeated_over_a_later_one",
+    ),
+    _guard(
+        "repeat.window", "once", "a keyed call is repeated while its key lives", "gateway/repeat.py",
+        "known.first_sent_at is not None and case.at < known.first_sent_at + KEY_WINDOW", "True",
+        GUARDS_OF_CALLS + "test_a_keyed_call_is_not_repeated_when_its_key_may_be_forgotten",
+    ),
+    _guard(
+        "ask.nobody", "denies", "a rule that names nobody denies", "gateway/ask.py",
+        "if not rules or not all(rule.quorums for rule in rules):", "if False:",
+        GUARDS_OF_CALLS + "test_a_rule_that_names_nobody_denies_at_once",
+        GUARDS_OF_CALLS + "test_an_approval_rule_that_is_gone_denies",
+    ),
+    _guard(
+        "ask.asks", "people", "what policy asks about waits for people", "gateway/ask.py",
+        'if decision.verdict != "ask":', "if True:",
+        CALL + "test_an_asked_call_runs_after_the_approval_and_only_once",
+    ),
+    _guard(
+        "ask.approved", "people", "only an approved request goes on", "gateway/ask.py",
+        'if request.state == "approved":', "if True:",
+        CALL + "test_a_rejected_call_ends_as_rejected_with_the_comment", CALL + "test_an_unanswered_call_expires",
+    ),
+    _guard(
+        "grant.bytes", "exact", "the digest is recomputed from the recorded bytes at dispatch", "gateway/grant.py",
+        "if not case.digest == known.digest == digest_of(known.exact.encode()) or case.exact != known.exact:",
+        "if False:", GUARDS_OF_CALLS + "test_a_grant_is_for_the_recorded_bytes",
+    ),
+    _guard(
+        "grant.allowed", "denies", "without allowance, approval or mandate nothing is granted", "gateway/grant.py",
+        'elif case.decision is None or case.decision.verdict != "allow":', "elif False:",
+        GUARDS_OF_CALLS + "test_without_an_answer_of_people_an_asked_call_gets_no_grant",
+    ),
+    _guard(
+        "grant.outgrown", "exact", "the approval satisfies the rules in force at dispatch", "gateway/grant.py",
+        "why_not = _outgrown(desk, case)", 'why_not = ""', ALONE,
+    ),
+    _guard(
+        "grant.budget", "denies", "a budget is reserved before the call leaves", "gateway/grant.py",
+        "if over:", "if False:",
+        "unit/gateway/test_budgets.py::test_a_run_makes_no_more_calls_than_its_budget",
+    ),
+    _guard(
+        "grant.intent", "recorded", "the intent is in the log before anything leaves", "gateway/grant.py",
+        'log.of_case(tx, case, "intent", approval=known.approval, detail=detail)', "pass",
+        CALL + "test_an_allowed_call_runs_once_and_is_recorded_before_and_after",
+    ),
+    _guard(
+        "dispatch.unforeseen", "once", "an unforeseen error proves nothing", "gateway/dispatch.py",
+        'return Answer("unclear", detail=f"The call ended in an unforeseen way ({type(error).__name__}).")',
+        'return Answer("not_sent", detail="")', FAULTS + "test_an_unforeseen_error_is_no_proof_of_anything",
+    ),
+    _guard(
+        "dispatch.ambiguous", "once", "an unclear answer is never a failure", "gateway/dispatch.py",
+        'return Answer("unclear", detail=str(error))', 'return Answer("failed")',
+        FAULTS + "test_an_unclear_answer_of_a_keyed_tool_is_repeated_under_the_same_key",
+    ),
+    _guard(
+        "dispatch.unfinished", "once", "a key that is known but not finished is no success", "gateway/dispatch.py",
+        'if value.get("found") is True and value.get("finished", True) is True:', 'if value.get("found"):',
+        GUARDS_OF_CALLS + "test_a_call_that_the_system_has_begun_is_not_done",
+    ),
+    _guard(
+        "settle.outcome", "recorded", "the outcome is in the log", "gateway/settle.py",
+        'tx, known, "outcome", who=who, outcome=outcome, result_digest=digest, detail={**facts, **(detail or {})}',
+        'tx, known, "lookup", who=who, outcome=outcome, result_digest=digest, detail={**facts, **(detail or {})}',
+        CALL + "test_an_allowed_call_runs_once_and_is_recorded_before_and_after",
+    ),
+    _guard(
+        "settle.absent", "once", "no trace counts only when no message can still arrive", "gateway/settle.py",
+        "if not dead(known, asked_at):", "if False:",
+        GUARDS_OF_CALLS + "test_no_trace_is_believed_only_when_every_message_is_dead",
+    ),
+    _guard(
+        "settle.refused", "once", "a refused repetition says nothing of the first message", "gateway/settle.py",
+        'if known.delivery == "keyed" and dead(known, asked_at, but_the_last=True):', 'if known.delivery == "keyed":',
+        GUARDS_OF_CALLS + "test_a_refused_repetition_is_believed_only_when_the_first_message_is_dead",
+    ),
+    _guard(
+        "reconcile.doubt", "once", "only what is in doubt is reconciled", "gateway/service.py",
+        'if known.state != "in_doubt":', "if False:",
+        GUARDS_OF_CALLS + "test_what_has_ended_is_not_reconciled",
+    ),
+    _guard(
+        "reconcile.dead", "once", "a person decides when no message can still arrive", "gateway/service.py",
+        "if not dead(known, clock.now()) and known.alive_until is not None:", "if False:",
+        FAULTS + "test_an_unclear_answer_of_a_once_tool_waits_for_a_person_who_waits_for_the_message",
+    ),
+    _guard(
+        "try.read", "denies", "only reads are tried by hand", "gateway/service.py",
+        'if pin is None or pin.effect != "read":', "if False:",
+        FAULTS + "test_a_read_tried_by_hand_is_governed_and_a_write_is_not_possible",
+    ),
+    _guard(
+        "history.in_flight", "policy", "caps count calls in flight", "gateway/history.py",
+        'return or_(CALLS.c.state != "done", CALLS.c.outcome == "succeeded")',
+        'return and_(CALLS.c.outcome == "succeeded")',
+        CALL + "test_policy_sees_calls_in_flight", FAULTS + "test_caps_hold_however_many_callers_there_are",
+    ),
+    _guard(
+        "calls.tenant", "tenant", "a call is found in its own tenant", "gateway/store.py",
+        "FROM tool_call WHERE tenant = ? AND", "FROM tool_call WHERE (tenant = ? OR 1 = 1) AND",
+        FAULTS + "test_two_tenants_share_nothing",
+    ),
+    _guard(
+        "calls.list", "tenant", "a list has calls of its own tenant", "gateway/store.py",
+        "query = select(CALLS).where(CALLS.c.tenant == tenant)", "query = select(CALLS)",
+        FAULTS + "test_two_tenants_share_nothing",
+    ),
+    _guard(
+        "calls.personal", "secret", "what the review calls personal is sealed in the log", "gateway/log.py",
+        " if case.exact else (),", " if False else (),",
+        "unit/gateway/test_personal.py::test_personal_arguments_are_not_in_the_log",
+    ),
+    # ---- approvals
+    _guard(
+        "approve.digest", "exact", "a verdict is given on what was shown", "approvals/service.py",
+        "if digest != request.digest:", "if False:",
+        VERDICTS + "test_a_stale_digest_is_a_conflict_and_counts_for_nothing",
+    ),
+    _guard(
+        "consume.approved", "exact", "only an approved request has a grant", "approvals/requests.py",
+        'if request.state != "approved" or grant is None:', "if grant is None:",
+        GUARDS_OF_CALLS + "test_only_an_approved_request_gives_a_grant",
+    ),
+    _guard(
+        "consume.call", "exact", "the request is for this very call", "approvals/requests.py",
+        "if request.call_key != call_key or request.digest != digest:", "if False:", ALONE,
+    ),
+    _guard(
+        "consume.verdicts", "exact", "every verdict was given on these bytes", "approvals/requests.py",
+        "if any(verdict.digest != digest for verdict in request.verdicts):", "if False:", ALONE,
+    ),
+    _guard(
+        "consume.roles", "people", "who approved still holds the role at dispatch", "approvals/requests.py",
+        "if not satisfied(request, roles):", "if False:", ALONE,
+    ),
+    _guard(
+        "grant.single", "once", "a grant is used once", "approvals/store.py",
+        'GRANTS.c.state == "ready",', "", ALONE,
+    ),
+    _guard(
+        "grant.expiry", "exact", "a grant expires", "approvals/store.py",
+        "GRANTS.c.expires_at > now,", "", VERDICTS + "test_a_grant_dies",
+    ),
+    _guard(
+        "grant.digest", "exact", "a grant is for one digest", "approvals/store.py",
+        "GRANTS.c.digest == digest,", "", ALONE,
+    ),
+    _guard(
+        "expire.deadline", "people", "the deadline itself is too late", "approvals/requests.py",
+        'if request.state == "pending" and at >= request.expires_at:',
+        'if request.state == "pending" and at > request.expires_at:',
+        VERDICTS + "test_the_deadline_itself_is_too_late",
+    ),
+    _guard(
+        "exclude.requester", "people", "never the requester", "approvals/requests.py",
+        "if rule.not_requester:", "if False:",
+        VERDICTS + "test_the_requester_is_refused_whatever_roles",
+    ),
+    _guard(
+        "exclude.owner", "people", "not the agent's owner, where the rule says so", "approvals/requests.py",
+        "if rule.not_agent_owner and question.agent_owner:", "if False:",
+        VERDICTS + "test_the_agents_owner_is_refused_where_the_rule_says_so",
+    ),
+    _guard(
+        "exclude.author", "people", "not the policy's author, where the rule says so", "approvals/requests.py",
+        "if rule.not_policy_author:", "if False:",
+        VERDICTS + "test_the_policys_author_is_refused_where_the_rule_says_so",
+    ),
+    _guard(
+        "eligible.refusal", "people", "who is excluded may not answer", "approvals/quorum.py",
+        "refusal = _refusal(request, roles, person)", 'refusal = ""',
+        VERDICTS + "test_the_requester_is_refused_whatever_roles",
+    ),
+    _guard(
+        "eligible.person", "people", "only a person answers", "approvals/quorum.py",
+        'if not person.startswith("person:"):', "if False:",
+        VERDICTS + "test_people_without_the_role_or_of_another_kind_are_refused",
+    ),
+    _guard(
+        "eligible.once", "people", "nobody answers twice", "approvals/quorum.py",
+        "if person in used:", "if False:",
+        VERDICTS + "test_two_roles_need_two_people",
+    ),
+    _guard(
+        "eligible.absence", "people", "standing in ends with the absence", "approvals/quorum.py",
+        "absence.to == person and absence.since <= at < absence.until", "absence.to == person",
+        VERDICTS + "test_standing_in_ends_with_the_absence_and_never_serves_the_requester",
+    ),
+    _guard(
+        "quorum.different", "people", "seats are filled by different people throughout", "approvals/quorum.py",
+        "return len(people) == len(set(people)) and met(", "return met(", ALONE,
+    ),
+    _guard(
+        "quorum.excluded", "people", "an excluded person's verdict fills no seat", "approvals/quorum.py",
+        "if verdict.approve and not _excluded(request, roles, verdict)", "if verdict.approve", ALONE,
+    ),
+    _guard(
+        "quorum.empty", "denies", "no quorum is never met", "approvals/quorum.py",
+        "return bool(seats) and all(", "return all(", QUORUM + "test_no_quorum_is_never_met",
+    ),
+    _guard(
+        "quorum.seats", "people", "one person of two roles fills one seat", "approvals/quorum.py",
+        "if voter not in taken or seat(taken[voter], tried):", "if True:",
+        QUORUM + "test_one_person_of_two_roles_fills_one_seat",
+    ),
+    _guard(
+        "quorum.strictest", "people", "several rules merge to the stricter count", "approvals/quorum.py",
+        "counts[quorum.role] = max(counts.get(quorum.role, 0), quorum.count)", "counts[quorum.role] = quorum.count",
+        QUORUM + "test_several_rules_merge_to_the_stricter_count",
+    ),
+    _guard(
+        "withdraw.requester", "people", "only the requester withdraws", "approvals/service.py",
+        "if who.principal.id != request.requester:", "if False:",
+        VERDICTS + "test_only_the_requester_withdraws_and_the_call_ends",
+    ),
+    _guard(
+        "batch.equal", "people", "only equal requests of low risk are answered together", "approvals/service.py",
+        'if len(batches) > 1 or "" in batches:', "if False:",
+        VERDICTS + "test_unequal_or_risky_requests_are_not",
+    ),
+    _guard(
+        "approval.tenant", "tenant", "a request is found in its own tenant", "approvals/store.py",
+        "query = select(REQUESTS).where(REQUESTS.c.tenant == tenant, REQUESTS.c.id == approval)",
+        "query = select(REQUESTS).where(REQUESTS.c.id == approval)",
+        VERDICTS + "test_another_tenant_sees_and_answers_nothing",
+    ),
+    _guard(
+        "mandate.calls", "mandate", "a mandate is for so many calls", "approvals/mandates.py",
+        "if mandate.calls_used >= mandate.calls:", "if False:",
+        MANDATES + "test_it_covers_what_its_caps_allow",
+    ),
+    _guard(
+        "mandate.total", "mandate", "a mandate is for so much in all", "approvals/mandates.py",
+        "return mandate.total is None or mandate.total_used + amount <= mandate.total", "return True",
+        MANDATES + "test_it_covers_what_its_caps_allow",
+    ),
+    _guard(
+        "mandate.currency", "mandate", "a mandate is in one currency", "approvals/mandates.py",
+        'if mandate.currency and use_.arguments.get("currency") != mandate.currency:', "if False:",
+        MANDATES + "test_it_covers_what_its_caps_allow",
+    ),
+    _guard(
+        "mandate.until", "mandate", "a mandate expires", "approvals/mandates.py",
+        "MANDATES.c.until > clock.iso(at),", "", MANDATES + "test_it_ends_with_its_time_or_by_a_person",
+    ),
+    _guard(
+        "mandate.revoked", "mandate", "a mandate can be revoked", "approvals/mandates.py",
+        'MANDATES.c.revoked_at == "",', "", MANDATES + "test_it_ends_with_its_time_or_by_a_person",
+    ),
+    _guard(
+        "mandate.giver", "mandate", "one giver is one approval", "approvals/mandates.py",
+        "return met(merged(rules), [held])", "return True",
+        MANDATES + "test_it_is_worth_no_more_than_the_givers_own_approval",
+    ),
+    _guard(
+        "mandate.requester", "mandate", "a giver's own call is not covered", "approvals/mandates.py",
+        "if any(rule.not_requester for rule in rules) and person == requester:", "if False:",
+        MANDATES + "test_it_is_worth_no_more_than_the_givers_own_approval",
+    ),
+    # ---- policy
+    _guard(
+        "policy.chain", "policy", "every link of the chain must be allowed", "policy/snapshot.py",
+        "for link in request.chain:", "for link in request.chain[:1]:",
+        DECIDE + "test_each_link_is_decided_and_the_strictest_answer_wins",
+    ),
+    _guard(
+        "policy.known", "denies", "nobody acts whom the policy does not know", "policy/snapshot.py",
+        "if link not in self.known:", "if False:",
+        ISOLATION + "test_nobody_acts_as_a_role",
+        DECIDE + "test_an_unknown_link_denies_whoever_else_is_in_the_chain",
+    ),
+    _guard(
+        "policy.none", "denies", "no rule denies", "policy/snapshot.py",
+        'return "deny", [self._nothing(request, link, judgement.considered)]',
+        'return "allow", [self._nothing(request, link, judgement.considered)]',
+        DECIDE + "test_no_rule_denies_and_says_so",
+    ),
+    _guard(
+        "policy.strictest", "policy", "the most restrictive rule wins", "policy/enforcer.py",
+        '{"allow": 0, "ask": 1, "deny": 2}', '{"allow": 3, "ask": 1, "deny": 2}',
+        DECIDE + "test_the_most_restrictive_rule_wins_wherever_it_stands",
+    ),
+    _guard(
+        "policy.failed", "denies", "a condition without an answer denies", "policy/enforcer.py",
+        "except ConditionFailed as failure:\n", "except ConditionFailed as failure:\n                continue\n",
+        CONDITIONS + "test_a_condition_that_fails_denies_though_another_rule_allows",
+    ),
+    _guard(
+        "policy.number", "policy", "an amount is a plain decimal number", "policy/facts.py",
+        r"-?(0|[1-9][0-9]{0,17})(\.[0-9]{1,9})?", r"-?\d+(\.\d+)?",
+        CONDITIONS + "test_no_clear_answer_denies_with_the_reason",
+    ),
+    _guard(
+        "policy.tenant", "tenant", "a request is decided by its own tenant's policy", "policy/snapshot.py",
+        "policy = self.tenants.get(request.tenant)", "policy = next(iter(self.tenants.values()), None)",
+        ISOLATION + "test_the_same_people_and_tools_in_another_tenant_are_others",
+    ),
+    _guard(
+        "policy.isolates", "tenant", "a model that does not compare tenants is refused", "policy/plan.py",
+        "if not any(at == domain for at, _ in equal):", "if False:",
+        LINT + "test_a_model_that_does_not_isolate_or_can_not_be_planned_is_refused",
+    ),
+    _guard(
+        "policy.frozen", "author", "a compiled policy does not change", "policy/enforcer.py",
+        "clear_policy = set_model = load_model = _frozen", "",
+        ISOLATION + "test_a_compiled_policy_can_not_be_managed",
+    ),
+    _guard(
+        "language.function", "author", "conditions call only what the language has", "policy/grammar.py",
+        'self._refuse(node.func, "is not a function of the language"', 'str("is not a function of the language"',
+        CONDITIONS + "test_what_is_not_in_the_language_is_refused",
+    ),
+    _guard(
+        "language.underscore", "author", "no path starts with an underscore", "policy/grammar.py",
+        'self._refuse(node, "starts with an underscore")', "pass",
+        CONDITIONS + "test_what_is_not_in_the_language_is_refused",
+    ),
+    _guard(
+        "language.size", "author", "a condition is of bounded size", "policy/conditions.py",
+        "if nodes > MAX_NODES:", "if False:",
+        CONDITIONS + "test_what_is_not_in_the_language_is_refused",
+    ),
+    _guard(
+        "review.author", "author", "nobody reviews their own draft", "policy/revisions.py",
+        '_not_an_author(who, found, "review")', "pass",
+        REVISIONS + "test_who_wrote_it_neither_reviews_nor_activates_it",
+    ),
+    _guard(
+        "activate.author", "author", "nobody activates their own draft", "policy/revisions.py",
+        '_not_an_author(who, found, "activate")', "pass",
+        REVISIONS + "test_who_wrote_it_neither_reviews_nor_activates_it",
+    ),
+    _guard(
+        "activate.reviewed", "author", "what was not reviewed is not put in force", "policy/revisions.py",
+        'if found.state != "reviewed":', "if False:",
+        REVISIONS + "test_a_draft_changes_nothing_until_it_is_reviewed_and_activated",
+    ),
+    _guard(
+        "activate.seen", "author", "what is put in force is what was looked at", "policy/revisions.py",
+        "if found.content_hash != seen:", "if False:",
+        REVISIONS + "test_what_is_activated_is_what_was_looked_at",
+    ),
+    _guard(
+        "activate.cases", "author", "expected decisions hold, or it is not put in force", "policy/revisions.py",
+        "if failed:", "if False:",
+        REVISIONS + "test_a_draft_that_breaks_an_expected_decision_is_not_put_in_force",
+    ),
+    _guard(
+        "activate.base", "author", "a draft replaces only what it was based on", "policy/activation.py",
+        "if change.based_on is not None and now_in_force != change.based_on:", "if False:",
+        REVISIONS + "test_two_drafts_of_one_base_do_not_undo_each_other",
+    ),
+    _guard(
+        "watch.altered", "author", "altered rows deny everything to their tenant", "policy/watcher.py",
+        "if content_hash(documents) != row.content_hash:", "if False:",
+        REVISIONS + "test_altered_rows_deny_everything_to_that_tenant_alone",
+    ),
+    # ---- the action log and its verifier
+    _guard(
+        "log.halted", "recorded", "a halted log takes no record", "audit/log.py",
+        "AND halted = '' ", "", APPEND + "test_a_halted_log_refuses_and_names_the_reason",
+        FAULTS + "test_without_a_log_nothing_is_called",
+    ),
+    _guard(
+        "log.error", "recorded", "a log that can't be written undoes the unit", "audit/log.py",
+        "except (DBAPIError, connection.dialect.loaded_dbapi.Error) as error:",
+        "except (DBAPIError, connection.dialect.loaded_dbapi.Error) as error:\n        return",
+        APPEND + "test_when_the_log_cant_be_written_the_unit_is_undone",
+    ),
+    _guard(
+        "log.initialised", "recorded", "before it is initialised nothing is kept", "audit/log.py",
+        "if connection.execute(select(log.c.one)).first() is None:", "if False:",
+        APPEND + "test_before_it_is_initialised_nothing_is_kept",
+    ),
+    _guard(
+        "verify.record", "proof", "each record has the hash that was signed", "audit/verifier.py",
+        "if leaf_hash(line) != expected:", "if False:", VERIFIER + "test_each_tamper_is_found_and_named",
+    ),
+    _guard(
+        "verify.root", "proof", "the records give the signed roots", "audit/verifier.py",
+        "if frontier.root() != signed[size].root:", "if False:", VERIFIER + "test_each_tamper_is_found_and_named",
+        VERIFIER + "test_a_single_bit_anywhere_is_found",
+    ),
+    _guard(
+        "verify.split", "proof", "two signed checkpoints of one size are a split view", "audit/verifier.py",
+        "if known.root != checkpoint.root:", "if False:", VERIFIER + "test_a_split_view_is_proven",
+    ),
+    _guard(
+        "verify.cut", "proof", "a log that was cut is found by a checkpoint kept elsewhere", "audit/verifier.py",
+        "if newest > max(self._inside, self._end):", "if False:",
+        VERIFIER + "test_a_cut_log_is_found_with_a_checkpoint_kept_elsewhere",
+    ),
+    _guard(
+        "verify.continues", "proof", "later checkpoints continue the evidence", "audit/verifier.py",
+        "if not verify_consistency(self._end, size, signed[self._end].root, later.root, path):", "if False:",
+        VERIFIER + "test_part_of_a_log_is_bound_to_the_newest_checkpoint",
+    ),
+    _guard(
+        "verify.included", "proof", "the proof of one record stands alone", "audit/verifier.py",
+        "if not verify_inclusion(leaf_hash(leaf), index, checkpoint.size, path, checkpoint.root):", "if False:",
+        VERIFIER + "test_one_records_proof_stands_alone",
+    ),
+    _guard(
+        "verify.deleted", "proof", "a record that is missing without a reason was deleted", "audit/verifier.py",
+        "elif self._complete and not any(low <= index <= high for low, high in retired):", "elif False:",
+        VERIFIER + "test_retired_records_are_told_from_deleted_ones",
+    ),
+    _guard(
+        "verify.key", "proof", "the log's own key has signed", "audit/format.py",
+        "if not parsed.signed_by(key):", "if False:", FORMAT + "test_a_checkpoint_opens_with_its_key_only",
+    ),
+    _guard(
+        "verify.origin", "proof", "a checkpoint is of the log that it names", "audit/format.py",
+        "if checkpoint.origin != key.name:", "if False:", FORMAT + "test_a_checkpoint_of_another_origin_is_refused",
+    ),
+    _guard(
+        "proof.size", "proof", "an inclusion proof has the length that its tree has", "audit/format.py",
+        "return last == 0 and found == root", "return found == root", FORMAT + "test_no_proof_holds_for_anything_else",
+    ),
+    _guard(
+        "integrate.shrank", "proof", "a log that contradicts what was signed is not signed", "audit/integrator.py",
+        'raise Tampered(f"the tree of {new.size} does not begin', 'str(f"the tree of {new.size} does not begin',
+        "crash/audit/test_audit_crash.py::test_a_log_that_contradicts_what_was_signed_is_halted_not_signed",
+        "crash/audit/test_audit_crash.py::test_tiles_that_were_changed_are_noticed_before_signing",
+    ),
+    # ---- connectors
+    _guard(
+        "pins.digest", "pin", "a pin file whose digests do not fit is refused", "connectors/pins.py",
+        "if pin.digest != tool.digest or pin.definition != tool.definition:", "if False:",
+        PINS + "test_a_file_that_was_tampered_with_leaves_no_pin_in_force",
+    ),
+    _guard(
+        "pool.digest", "pin", "the live definition is the pinned one", "connectors/pool.py",
+        "if link.digest(pin.wire_name) != pin.digest:", "if False:",
+        HOSTILE + "test_a_changed_tool_is_not_called_and_the_change_is_told",
+    ),
+    _guard(
+        "pool.quarantine", "pin", "a changed tool stays stopped until a person has looked", "connectors/pool.py",
+        "if self._quarantine is not None and await self._quarantine.blocked(pin):", "if False:",
+        QUARANTINE + "test_a_change_stays_quarantined_in_another_process_and_when_it_changes_back",
+    ),
+    _guard(
+        "quarantine.seen", "pin", "what a person accepts is what they saw", "connectors/quarantine.py",
+        'if row["live_digest"] != live_digest or not live_digest:', "if False:",
+        QUARANTINE + "test_what_was_not_seen_is_not_accepted",
+    ),
+    _guard(
+        "quarantine.person", "pin", "only a person ends a quarantine", "connectors/quarantine.py",
+        'if by.principal.kind != "person":', "if False:", QUARANTINE + "test_only_a_person_ends_a_quarantine",
+    ),
+    _guard(
+        "pool.unclear", "hostile", "an unclear failure of a write is ambiguous", "connectors/pool.py",
+        'if pin.effect == "read":\n        return ToolResult(pin.tool, failure=Failure(kind="unknown"',
+        'if True:\n        return ToolResult(pin.tool, failure=Failure(kind="unknown"',
+        POOL + "test_an_unclear_failure_of_a_write_is_ambiguous",
+    ),
+    _guard(
+        "pool.answer", "hostile", "an answer fits the reviewed schema", "connectors/pool.py",
+        "schemas.check(pin.output_schema, result.structured_content, field=\"result\")", "pass",
+        HOSTILE + "test_an_unclear_answer_to_a_write_is_ambiguous_at_once",
+    ),
+    _guard(
+        "wire.size", "hostile", "an answer has a largest size", "connectors/wire.py",
+        "limit=self._max_bytes,", "limit=2**40,",
+        HOSTILE + "test_an_unclear_answer_to_a_write_is_ambiguous_at_once[huge-larger than]",
+    ),
+    _guard(
+        "strict.twice", "hostile", "no key stands twice in an answer", "connectors/strict.py",
+        "if len(made) != len(pairs):", "if False:", STRICT + "test_what_readers_disagree_on_is_refused",
+    ),
+    _guard(
+        "schema.outside", "hostile", "no schema leads outside of itself", "connectors/schemas.py",
+        "_refuse_outside(schema)\n    try:", "try:",
+        STRICT + "test_a_schema_that_leads_outside_or_is_none_is_refused",
+    ),
+    _guard(
+        "keyed.other", "once", "a connector's key names one call for ever", "connectors/keyed.py",
+        'if row is not None and (row["tool"], row["arguments_digest"]) != (incoming.tool, _digest(arguments)):',
+        "if False:", KEYED + "test_a_key_for_other_arguments_or_another_tool_is_a_duplicate",
+    ),
+    _guard(
+        "keyed.lease", "once", "an attempt that may still arrive is waited for", "connectors/keyed.py",
+        'if clock.parse(known["lease_until"]) > clock.now():',
+        "if False:", KEYED + "test_an_attempt_that_may_still_arrive_is_waited_for",
+    ),
+    _guard(
+        "keyed.deadline", "once", "nothing new happens after the deadline", "connectors/incoming.py",
+        "if self.deadline is not None and clock.now() >= self.deadline:", "if False:",
+        KEYED + "test_after_the_deadline_nothing_new_happens",
+    ),
+    # ---- runs
+    _guard(
+        "codec.encrypts", "secret", "Temporal sees no business data", "runs/codec.py",
+        "return self._sealed(ENCODING, plain)", "return payload",
+        "unit/runs/test_codec.py",
+    ),
+    _guard(
+        "key.tenant", "tenant", "a call's key is its tenant's own", "runs/keys.py",
+        'f"{tenant}\\n{run}\\n{position}"', 'f"{run}\\n{position}"',
+        "unit/runs/test_keys.py",
+    ),
+    _guard(
+        "key.position", "once", "two calls of a run have two keys", "runs/keys.py",
+        'f"{tenant}\\n{run}\\n{position}"', 'f"{tenant}\\n{run}"',
+        "unit/runs/test_keys.py",
+    ),
+    _guard(
+        "run.known", "sign_in", "only a run of ours acts, as its row says", "runs/activities.py",
+        'if row is None or row["agent"] != activity.info().workflow_type:', "if row is None:",
+        "unit/runs/test_run_facts.py",
+    ),
+    _guard(
+        "run.tenant", "tenant", "a run is found in its own tenant", "runs/store.py",
+        "    if tenant is not None:\n        query = query.where(RUN.c.tenant == tenant)\n", "",
+        TENANTS + "test_no_operation_shows_or_changes_anything_of_another_tenant",
+    ),
+    # ---- who acts
+    _guard(
+        "gate.signed_in", "sign_in", "nothing is reached without having signed in", "api/gate.py",
+        "if who is None and (request.method, scope[\"path\"]) not in OPEN:", "if False:",
+        GATE + "test_unknown_and_hidden_paths_refuse_too",
+    ),
+    _guard(
+        "gate.forgery", "sign_in", "no other site acts with a person's cookie", "api/gate.py",
+        "refuse_forgery(request)\n            if who is None", "pass\n            if who is None",
+        GATE + "test_a_change_by_cookie_must_come_from_our_own_page",
+    ),
+    _guard(
+        "gate.token", "sign_in", "a token that is not valid is not replaced by a cookie", "api/gate.py",
+        "if scheme:", "if scheme and False:", GATE + "test_a_bad_token_is_not_saved_by_a_good_cookie",
+    ),
+    _guard(
+        "token.expiry", "sign_in", "a token expires", "identity/store.py",
+        ", tokens.c.expires_at > iso(now)", "",
+        GATE + "test_a_revoked_an_expired_and_a_made_up_token_open_nothing",
+    ),
+    _guard(
+        "token.never_more", "sign_in", "a token is never more than what made it", "identity/service.py",
+        "abilities = who.abilities if abilities is None else abilities & who.abilities", "pass",
+        GATE + "test_a_token_is_never_more_than_what_made_it",
+    ),
+    _guard(
+        "token.owner", "sign_in", "nobody revokes another person's token", "identity/store.py",
+        "tokens.c.tenant == tenant, tokens.c.owner == owner, tokens.c.id == token",
+        "tokens.c.tenant == tenant, tokens.c.id == token",
+        GATE + "test_one_person_can_not_revoke_a_token_of_another",
+    ),
+    _guard(
+        "sign_in.guessing", "sign_in", "guessing is stopped", "identity/service.py",
+        "if by_name >= FAILURES_A_NAME or by_address >= FAILURES_AN_ADDRESS:", "if False:",
+        SIGN_IN + "test_guessing_is_stopped_for_a_name_and_lets_others_in",
+    ),
+    _guard(
+        "mcp.narrowed", "sign_in", "a narrowed token uses no more than it may", "api/mcp.py",
+        "if not _offered(who, params.name):", "if False:", MCP + "test_a_narrowed_token_sees_and_uses_less",
+    ),
+    _guard(
+        "mcp.cookie", "sign_in", "MCP takes a token and nothing else", "api/mcp_entry.py",
+        'if not isinstance(who, SignedIn) or who.method != "token":', "if not isinstance(who, SignedIn):",
+        MCP + "test_a_session_cookie_is_no_way_in",
+    ),
+)  # fmt: skip
