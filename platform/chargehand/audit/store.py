@@ -29,6 +29,8 @@ class HeadRow(SQLModel, table=True):
     tenant: str = Field(primary_key=True)
     size: int = Field(0, sa_column=Column(BigInteger, nullable=False))
     halted: str = ""
+    announced: str = Field("", sa_column_kwargs={"server_default": ""})
+    """Public side (hex) of the signing key that was announced last; empty: the first key signs."""
 
 
 class LeafRow(SQLModel, table=True):
