@@ -72,6 +72,18 @@ def _ask(page: Page) -> None:
     page.locator("select").nth(2).select_option(index=1)
 
 
+def _hand_over(page: Page) -> None:
+    page.locator("article header button").first.click()
+    page.get_by_role("menuitem").first.click()
+    page.locator("dialog option").nth(1).wait_for(state="attached")
+
+
+def _mandate_like(page: Page) -> None:
+    page.locator("article header button").first.click()
+    page.get_by_role("menuitem").nth(1).click()
+    page.locator("dialog h2").wait_for()
+
+
 def _plan(page: Page) -> None:
     page.locator("label:has(input[value=later])").click()
     page.locator("label:has(input[value=again])").click()
@@ -99,6 +111,8 @@ DATA = [
     View("approval", "/approvals?id=apr_1", ready="article h2"),
     View("approval-exact", "/approvals?id=apr_1", act=_exact, ready="article h2"),
     View("approval-confirm", "/approvals?id=apr_1", act=_confirm, ready="article h2"),
+    View("approval-hand-over", "/approvals?id=apr_1", act=_hand_over, ready="article h2"),
+    View("approval-mandate", "/approvals?id=apr_1", act=_mandate_like, ready="article h2"),
     View("approvals-closed", "/approvals?tab=closed", ready="li button"),
     View("mandates", "/approvals?tab=mandates", ready="td"),
     View("log", "/log", ready="[role=cell]"),

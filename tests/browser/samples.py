@@ -151,12 +151,19 @@ def waiting() -> runs.WaitingView:
     )  # fmt: skip
 
 
+ENDINGS = {
+    0: runs.EndingView(value="refunded", done=True, words={"en": "Refunded", "zh": "已退款"}),
+    1: runs.EndingView(value="not_done", done=False, words={"en": "Not done", "zh": "未办成"}),
+}
+
+
 def run_summary(n: int, state: str, key: str, who: str = "person:amy", **times: Any) -> runs.RunSummaryView:
     return runs.RunSummaryView(
         id=f"run_01KB{n:022d}", agent=AGENT, agent_version="3f9a1c7be2d4", title="Resolve a complaint", business_key=key,
         state=state, principal=who, principal_name=NAMES[who], started_at=times.get("started", ago(minutes=n * 17)),
         ended_at=None if state in ("running", "waiting") else ago(minutes=n * 17 - 2),
-        waiting=[waiting()] if state == "waiting" else [],
+        waiting=[waiting()] if state == "waiting" else [], ending=ENDINGS.get(n % 3) if state == "succeeded" else None,
+        cost=runs.Money(amount=f"0.00{n * 7 % 60 + 10}", currency="USD") if n % 4 else None,
     )  # fmt: skip
 
 
@@ -226,7 +233,14 @@ def run(id: str) -> runs.Run:
     if done:
         nodes["notify"] = runs.NodeState(state="succeeded", visits=1, milliseconds=640)
     result = (
-        {"outcome": "refunded", "credit_note": "CN-2041", "amount": "4280.00 EUR", "customer_told": True}
+        {
+            "outcome": "refunded",
+            "credit_note": "CN-2041",
+            "amount": "4280.00",
+            "currency": "EUR",
+            "customer_told": True,
+            "mail": "<01KB@example.com>",
+        }
         if done
         else None
     )
@@ -243,7 +257,7 @@ def run(id: str) -> runs.Run:
     )
     return runs.Run(
         **found.model_dump(), input={"order": "SO-1042"}, result=result, failure=failure, nodes=nodes, parent="", children=[],
-        retried_as="", retry_of="", tokens=2140, cost=runs.Money(amount="0.0042", currency="USD"), trace_id="", events=24,
+        documents=[runs.DocumentView(field="mail", url="http://127.0.0.1:8714/?message_id=01KB")] if done else [], retried_as="", retry_of="", tokens=2140, trace_id="", events=24,
         may=["stop"] if found.state in ("running", "waiting") else ["retry"] if found.state == "failed" else [],
     )  # fmt: skip
 
@@ -258,13 +272,23 @@ ASKED = [
 ]  # fmt: skip
 
 
+IN_CHINESE = {
+    "apr_1": "就订单 SO-1042 向 Marta Kowalska 退款 4,280.00 EUR", "apr_2": "就订单 SO-1055 免费补发",
+    "apr_3": "就订单 SO-1061 退款 640.00 EUR", "apr_4": "就订单 SO-1063 退款 512.50 EUR",
+}  # fmt: skip
+CANDIDATES = [
+    approvals.Candidate(principal="person:max", name="Max Bauer", holds=["customer-service-lead"]),
+    approvals.Candidate(principal="person:zoe", name="Zoe Lang", holds=[]),
+]
+
+
 def approval_summary(row: tuple[Any, ...], state: str = "pending") -> approvals.ApprovalSummary:
     id, sentence, tool, effect, level, minutes, hours, batch = row
     return approvals.ApprovalSummary(
         id=id, state=state, sentence=sentence, digest=DIGEST, tool=tool, effect=effect, agent=AGENT, run=RUNS[0].id,
         requester="person:amy", requester_name="Amy Chen", risk=level, created_at=ago(minutes=minutes), expires_at=ahead(hours=hours),
         quorums=[approvals.Quorum(role="customer-service-lead", needed=1, given=0), *([approvals.Quorum(role="finance", needed=1, given=1)] if level == "high" else [])],
-        i_may_answer=state == "pending", batch=batch,
+        i_may_answer=state == "pending", batch=batch, sentences={"en": sentence, "zh": IN_CHINESE.get(id, sentence)},
     )  # fmt: skip
 
 
@@ -291,7 +315,7 @@ def approval(id: str) -> approvals.Approval:
         **approval_summary(row).model_dump(), agent_version="3f9a1c7be2d4", call_key="a" * 64, connector="erp",
         arguments=[approvals.Argument(path=name, label=labels[name], text="4,280.00 EUR" if name == "amount" else value, value=value, emphasis=name == "amount") for name, value in exact.items()],
         exact=json.dumps(exact, separators=(",", ":")), policy_revision="9b2f",
-        why=[approvals.Why(rule="refund-finance", sentence="Refunds above 500 need a customer service lead.", fact="The amount is 4,280.00 EUR")],
+        why=[approvals.Why(rule="refund-finance", sentence="Refunds above 500 need a customer service lead.", fact="", sentences={"zh": "500 以上的退款需要一位客服主管同意。"})],
         signals=[approvals.Signal(level="ok", sentence="The parcel was reported damaged by the carrier."), approvals.Signal(level="high", sentence="3.1 times the usual amount of 1380.00.", message_id="risk.unusual_amount", parameters={"factor": "3.1", "usual": "1380.00"}), approvals.Signal(level="medium", sentence="The first such call for Marta Kowalska.", message_id="risk.first_counterparty", parameters={"counterparty": "Marta Kowalska"})],
         changes=[approvals.Change(field="Order SO-1042", before="Delivered", after="Refunded"), approvals.Change(field="Credit notes", before="", after="4,280.00 EUR")],
         earlier=approvals.Earlier(approved=41, rejected=3, median_seconds=22, last=["apr_0"]),
@@ -455,7 +479,7 @@ RULES = [
     rule("never", "deny", "everyone", "erp.delete_*", "Nothing is ever deleted.", "任何内容都不得删除。"),
 ]  # fmt: skip
 POLICY = policy.PolicyOverview(
-    revision="9b2f66a01c77d0e4", source="files", time_zone="UTC", rules=RULES, warnings=[], files={"rules.yaml": "rules: []\n"},
+    revision="9b2f66a01c77d0e4", origin="files", source="policies", differs_on_disk=["rules.yaml"], attributes={"department": {"en": "Department", "zh": "部门"}}, time_zone="UTC", rules=RULES, warnings=[], files={"rules.yaml": "rules: []\n"},
     approval_rules=[policy.ApprovalRuleView(name="lead", titles={"en": "One customer service lead", "zh": "一名客服主管"}, quorums=[policy.QuorumView(role="customer-service-lead", count=1)], deadline_seconds=86_400, remind_after_seconds=3_600, escalate_after_seconds=None, escalate_to="", not_requester=True, not_agent_owner=False, not_policy_author=True)],
     roles=[policy.RoleView(name="customer-service-lead", says={"en": "Leads the team."}, includes=["customer-service"], holders=["person:li", "person:max"]), policy.RoleView(name="auditor", says={}, includes=[], holders=["person:ada"])],
 )  # fmt: skip
@@ -562,6 +586,8 @@ def _answer(path: str, query: dict[str, str], *, empty: bool) -> Any:
         case "approvals":
             closed = [approval_summary(ASKED[2], "approved"), approval_summary(ASKED[3], "rejected")]
             rows = closed if query.get("state") == "closed" else [approval_summary(row) for row in ASKED]
+            if rest.endswith("/candidates"):
+                return some(CANDIDATES)
             return approval(rest) if rest else approvals.ApprovalPage(items=some(rows), next=None, waiting_for_me=4)
         case "schedules":
             return due() if rest == "due" else some(SCHEDULES)

@@ -13,6 +13,7 @@ export const approvalKeys = {
   all: ['approvals'] as const,
   list: (filter: ApprovalFilter) => ['approvals', 'list', filter] as const,
   one: (approval: string) => ['approvals', 'one', approval] as const,
+  candidates: (approval: string) => ['approvals', 'candidates', approval] as const,
   mandates: ['mandates'] as const,
   proposals: ['mandates', 'proposals'] as const,
   absences: ['absences'] as const,
@@ -26,6 +27,12 @@ export const approvalsQuery = (filter: ApprovalFilter) => queryOptions({
 export const approvalQuery = (approval: string) => queryOptions({
   queryKey: approvalKeys.one(approval),
   queryFn: ({ signal }) => must<Approval>(http.GET('/api/approvals/{approval}', { params: { path: { approval } }, signal })),
+});
+
+/** To whom it may be handed over, holders of its roles first. */
+export const candidatesQuery = (approval: string) => queryOptions({
+  queryKey: approvalKeys.candidates(approval),
+  queryFn: ({ signal }) => must<Schemas['Candidate'][]>(http.GET('/api/approvals/{approval}/candidates', { params: { path: { approval } }, signal })),
 });
 
 export const mandatesQuery = queryOptions({

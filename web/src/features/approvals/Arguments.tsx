@@ -10,6 +10,7 @@ import { emphasised } from './look';
 export function Arguments({ approval, exact, onExact }: { approval: Approval; exact: boolean; onExact: () => void }) {
   const { t } = useTranslation();
   const big = approval.arguments.find((each) => each.emphasis);
+  const named = ({ path, label }: Approval['arguments'][number]) => t(`argument.${path}`, { defaultValue: label });
   const rest = approval.arguments.filter((each) => each !== big);
   return (
     <div>
@@ -19,8 +20,8 @@ export function Arguments({ approval, exact, onExact }: { approval: Approval; ex
           <button type="button" className="link xs" aria-expanded={exact} onClick={onExact}>{t('approvals.exact')} {preferences.get().singleKeys && <kbd className="wide-only">E</kbd>}</button>
         </div>
         <div className={`card ${css.call}`}>
-          {big && <div className={css.big}><span className="xs muted">{big.label}</span><span className={css.value}>{emphasised(approval)}</span></div>}
-          {rest.length > 0 && <dl>{rest.map((each) => <div key={each.path}><dt>{each.label}</dt><dd className="num">{each.text}</dd></div>)}</dl>}
+          {big && <div className={css.big}><span className="xs muted">{named(big)}</span><span className={css.value}>{emphasised(approval)}</span></div>}
+          {rest.length > 0 && <dl>{rest.map((each) => <div key={each.path}><dt>{named(each)}</dt><dd className="num">{each.text}</dd></div>)}</dl>}
           {exact && (
             <div className={css.exact}>
               <p className="xs muted">{t('approvals.exactText')}</p>

@@ -71,8 +71,8 @@ export function Considerations({ approval }: { approval: Approval }) {
         <section className={css.section}>
           <h3 className="heading">{t('approvals.then')}</h3>
           <dl className={css.then}>
-            {approval.on_approve && <div><dt>{t('approvals.ifApproved')}</dt><dd>{approval.on_approve}</dd></div>}
-            {approval.on_deny && <div><dt>{t('approvals.ifDenied')}</dt><dd>{approval.on_deny}</dd></div>}
+            {approval.on_approve && <div><dt>{t('approvals.ifApproved')}</dt><dd>{said({ sentence: approval.on_approve, message_id: 'approval.on_approve', parameters: { what: said(approval).replace(/[.。]$/, '') } })}</dd></div>}
+            {approval.on_deny && <div><dt>{t('approvals.ifDenied')}</dt><dd>{said({ sentence: approval.on_deny, message_id: 'approval.on_deny' })}</dd></div>}
           </dl>
         </section>
       )}

@@ -1,31 +1,27 @@
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
-import { delegate, type Approval } from '../../api/approvals';
-import { peopleQuery } from '../../api/people';
-import { useMay, useMe } from '../../app/session';
+import { candidatesQuery, delegate, type Approval } from '../../api/approvals';
 import { Button } from '../../ui/Button';
 import { Dialog } from '../../ui/Dialog';
-import { Inline } from '../../ui/Feedback';
-import { SelectField, TextArea, TextField } from '../../ui/Field';
+import { Failed, Inline, SkeletonRows } from '../../ui/Feedback';
+import { SelectField, TextArea } from '../../ui/Field';
+import { humanize } from '../../ui/format';
 import { toast } from '../../ui/toast';
 
-/** Hand a request over. Who may answer it, the server decides; what is offered is only a help. */
+/** Hand a request over to one of those who would be heard, holders of the roles that are asked first. */
 export function DelegateDialog({ approval, onClose }: { approval: Approval; onClose: () => void }) {
   const { t } = useTranslation();
-  const me = useMe();
-  const may = useMay();
+  const people = useQuery(candidatesQuery(approval.id));
   const [to, setTo] = useState('');
   const [comment, setComment] = useState('');
   const [error, setError] = useState<unknown>(null);
   const [busy, setBusy] = useState(false);
-  const people = useQuery({ ...peopleQuery, enabled: may('read_people') }).data;
-  const options = (people ?? []).filter((person) => person.kind === 'person' && person.active && person.principal !== me.principal && person.principal !== approval.requester)
-    .map((person) => ({ value: person.principal, label: person.name }));
+  const role = (name: string) => t(`role.${name.replaceAll('-', '_')}`, { defaultValue: humanize(name) });
   const go = async () => {
     setBusy(true);
     try {
-      await delegate(approval.id, to.includes(':') ? to : `person:${to.trim()}`, comment.trim());
+      await delegate(approval.id, to, comment.trim());
       toast(t('approvals.delegated'));
       onClose();
     } catch (problem) {
@@ -40,13 +36,15 @@ export function DelegateDialog({ approval, onClose }: { approval: Approval; onCl
         <Button look="primary" busy={busy} disabled={!to} onClick={() => void go()}>{t('approvals.delegateGo')}</Button>
       </>
     }>
-      <div className="col">
-        {options.length > 0
-          ? <SelectField label={t('approvals.to')} required empty={t('approvals.choosePerson')} options={options} value={to} onChange={(event) => setTo(event.target.value)} />
-          : <TextField label={t('approvals.to')} hint={t('approvals.toHint')} required spellCheck={false} autoCapitalize="none" value={to} onChange={(event) => setTo(event.target.value)} />}
-        <TextArea label={t('approvals.commentLabel')} maxLength={2000} value={comment} onChange={(event) => setComment(event.target.value)} />
-        <Inline error={error} />
-      </div>
+      {people.isError ? <Failed error={people.error} onRetry={() => void people.refetch()} /> : !people.data ? <SkeletonRows rows={3} /> : (
+        <div className="col">
+          {people.data.length === 0 && <p className="sm">{t('approvals.nobody')}</p>}
+          <SelectField label={t('approvals.to')} required empty={t('approvals.choosePerson')} value={to} onChange={(event) => setTo(event.target.value)}
+            options={people.data.map((person) => ({ value: person.principal, label: [person.name, person.holds.map(role).join(', ')].filter(Boolean).join(' · ') }))} />
+          <TextArea label={t('approvals.commentLabel')} maxLength={2000} value={comment} onChange={(event) => setComment(event.target.value)} />
+          <Inline error={error} />
+        </div>
+      )}
     </Dialog>
   );
 }

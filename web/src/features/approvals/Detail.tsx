@@ -55,7 +55,7 @@ export function Detail({ id, onDone, inDialog }: DetailProps) {
     }
   };
   const press = (approve: boolean) => {
-    if (busy || !approval) return;
+    if (busy || !approval || (approve && approval.i_may_only_deny)) return;
     const step = nextStep(approve, approval, shown.current, Date.now(), asking);
     if (step === 'confirm') setAsking(true);
     else if (step === 'send') void send(approve, approval);

@@ -1,6 +1,8 @@
+import { useQuery } from '@tanstack/react-query';
 import { Clock } from 'lucide-react';
 import type { Ref } from 'react';
 import { useTranslation } from 'react-i18next';
+import { agentsQuery } from '../../api/agents';
 import type { ApprovalSummary } from '../../api/approvals';
 import { said } from '../../i18n/said';
 import { humanize, relative } from '../../ui/format';
@@ -23,6 +25,7 @@ const HOUR = 3_600_000;
 
 export function Inbox({ ref, rows, selected, chosen, onSelect, onToggle }: InboxProps) {
   const { t } = useTranslation();
+  const agents = useQuery(agentsQuery).data ?? [];
   const now = useNow(15_000);
   return (
     <ul ref={ref} className={css.inbox}>
@@ -42,7 +45,7 @@ export function Inbox({ ref, rows, selected, chosen, onSelect, onToggle }: Inbox
               <span className={css.head}>{sentence}</span>
               <span className={css.meta}>
                 {open && row.risk !== 'low' && <><span data-risk={row.risk}>{t(`state.${row.risk}`)}</span><span aria-hidden>·</span></>}
-                <span className="trunc grow">{humanize(row.agent)}</span>
+                <span className="trunc grow">{agents.find((each) => each.name === row.agent)?.title ?? humanize(row.agent)}</span>
                 {!open ? <State name={row.state} quiet /> : soon ? <span className={css.soon}><Clock size={12} aria-hidden />{relative(row.expires_at, now)}</span> : <span className="num nowrap">{relative(row.created_at, now)}</span>}
               </span>
             </button>
