@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from chargehand.connectors.model import Connector
-from chargehand_connectors.mail.tools import find_by_key, send
+from chargehand_connectors.mail.tools import find_by_key, list_new, send
 
 connector = Connector(
     name="mail",
     title="Mail (SMTP)",
     module="chargehand_connectors.mail",
-    tools=(send, find_by_key),
+    tools=(send, find_by_key, list_new),
     environment=(
         "CHARGEHAND_MAIL_SMTP_HOST",
         "CHARGEHAND_MAIL_SMTP_PORT",
@@ -20,7 +20,7 @@ connector = Connector(
         "CHARGEHAND_MAIL_LOOKUP_URL",
         "CHARGEHAND_MAIL_STATE",
     ),
-    description="Send plain-text mail, once for each call.",
+    description="Send plain-text mail, once for each call; read what came to an address.",
 )
 
-__all__ = ["connector", "find_by_key", "send"]
+__all__ = ["connector", "find_by_key", "list_new", "send"]

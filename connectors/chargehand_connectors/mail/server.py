@@ -12,9 +12,9 @@ from email.utils import format_datetime
 from chargehand import clock
 from chargehand.connectors.incoming import Incoming
 from chargehand.connectors.keyed import KeyedEffects
-from chargehand.errors import Ambiguous
-from chargehand_connectors.mail import config, lookup
-from chargehand_connectors.mail.model import MailLookup, SentMail
+from chargehand.errors import Ambiguous, BadInput
+from chargehand_connectors.mail import config, inbox, lookup
+from chargehand_connectors.mail.model import MailLookup, NewMails, SentMail
 from chargehand_connectors.mail.smtp import deliver
 
 SEND = "mail.send"
@@ -59,6 +59,15 @@ class Mail:
             mail = await self._arrived(incoming, message_id)
         found = mail is not None
         return MailLookup(key=key, found=found, finished=found, message_id=message_id, mail=mail)
+
+    async def list_new(self, incoming: Incoming, *, to: str, after: str, limit: int) -> NewMails:
+        if not self._settings.lookup_url:
+            raise BadInput(
+                "there is no mailbox to read",
+                field="to",
+                way_out="Name a mailbox service in CHARGEHAND_MAIL_LOOKUP_URL.",
+            )
+        return await inbox.read(incoming, self._settings.lookup_url, to=to, after=after, limit=limit)
 
     async def _arrived(self, incoming: Incoming, message_id: str) -> SentMail | None:
         """Raises Ambiguous where no mailbox service can be asked: SMTP itself can't look back."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import re
+import smtplib
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import asynccontextmanager
 from datetime import datetime
+from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 
@@ -229,3 +231,65 @@ async def test_the_mailbox_page_shows_hostile_mail_as_text(
         page = mailbox.get(path)
         assert not re.search(r"<(script|img|h1>hi)", page.text)
         assert page.headers["content-security-policy"].startswith("default-src 'none'")
+
+
+def receive(mailbox: Mailbox, to: str, subject: str, text: str, **headers: str) -> None:
+    """A mail from a customer's own mail program."""
+    message = EmailMessage()
+    message["From"], message["To"], message["Subject"] = "kim@customer.example", to, subject
+    for name, value in headers.items():
+        message[name.replace("_", "-")] = value
+    message.set_content(text)
+    with smtplib.SMTP("127.0.0.1", mailbox.smtp) as client:
+        client.send_message(message)
+
+
+async def test_new_mail_is_read_page_by_page_and_each_once(
+    pool_of: Callable[..., ConnectorPool], mailbox: Mailbox, tmp_path: Path, in_time: InTime
+) -> None:
+    pool = pool_of(mail.connector, variables(tmp_path, mailbox.smtp, mailbox.http))
+    here, other = "complaints@ostwind.example", "x-complaints@ostwind.example"
+
+    async def read(after: str, limit: int = 2) -> tuple[list[str], str]:
+        found = await pool.call(
+            "mail.list_new", {"to": here, "after": after, "limit": limit}, key=KEY, deadline=in_time()
+        )
+        assert found.value is not None, found.failure
+        return [one["subject"] for one in found.value["messages"]], found.value["cursor"]
+
+    assert await read("") == ([], "0")
+    receive(mailbox, here, "first", "Order SO-1042, not so-9; again SO-1042 and RE-77.", Message_ID="<1@c.example>")
+    assert await read("end") == ([], "1")
+    receive(mailbox, other, "somebody else's", "x")
+    for subject in ("second", "third", "fourth"):
+        receive(mailbox, here, subject, "x")
+    receive(mailbox, here, "I am out of office", "x", Auto_Submitted="auto-replied")
+    seen: list[str] = []
+    cursor = "1"
+    while True:
+        subjects, following = await read(cursor)
+        if following == cursor:
+            break
+        seen += subjects
+        cursor = following
+    assert seen == ["second", "third", "fourth"]
+    assert await read("0") == (["first", "second"], "3")
+    found = await pool.call("mail.list_new", {"to": here, "after": "", "limit": 1}, key=KEY, deadline=in_time())
+    assert found.value is not None
+    (first,) = found.value["messages"]
+    assert (first["id"], first["sender"]) == ("<1@c.example>", "kim@customer.example")
+    assert first["references"] == ["SO-1042", "RE-77"]
+    for bad in ("-1", "1; DROP", "END"):
+        refused = await pool.call("mail.list_new", {"to": here, "after": bad}, key=KEY, deadline=in_time())
+        assert refused.failure is not None
+        assert refused.failure.kind == "invalid"
+
+
+async def test_a_mailbox_that_does_not_answer_is_said_to_be_down(
+    pool_of: Callable[..., ConnectorPool], tmp_path: Path, in_time: InTime
+) -> None:
+    for lookup, kind in (("", "invalid"), (f"http://127.0.0.1:{free_port()}", "retryable")):
+        pool = pool_of(mail.connector, variables(tmp_path, free_port(), lookup))
+        found = await pool.call("mail.list_new", {"to": "a@b.example"}, key=KEY, deadline=in_time())
+        assert found.failure is not None
+        assert found.failure.kind == kind

@@ -5,6 +5,7 @@ SMTP on one port takes any mail and delivers nothing anywhere. HTTP on another s
     GET /                                    the mailbox, for people
     GET /mails/{id}                          one mail, for people
     GET /api/messages?message_id=…&to=…      for programs, newest first
+    GET /api/messages?after=…&to=…&limit=…   what came after that id, oldest first, with text; `last` is the newest id
     GET /api/messages/{id}                   one mail with text and source
     GET /health
 """
@@ -55,6 +56,13 @@ def application(mails: Mails) -> Starlette:
 
     async def search(request: Request) -> Response:
         query = request.query_params
+        if "after" in query:
+            after, limit = query["after"], query.get("limit", "100")
+            if not (after.isdecimal() and limit.isdecimal()):
+                return JSONResponse({"error": "after and limit are numbers"}, 400, headers=_HEADERS)
+            last = mails.last()  # before the page is read: what comes in between is on the next one
+            page = mails.after(int(after), to=query.get("to", ""), limit=min(int(limit), 100))
+            return JSONResponse({"messages": page, "last": last}, headers=_HEADERS)
         found = mails.search(message_id=query.get("message_id", ""), to=query.get("to", ""))
         return JSONResponse({"messages": found}, headers=_HEADERS)
 

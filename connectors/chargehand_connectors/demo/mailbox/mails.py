@@ -57,18 +57,38 @@ class Mails:
         ).fetchall()
         return [_summary(row) for row in rows]
 
+    def after(self, number: int, *, to: str = "", limit: int = 100) -> list[dict[str, Any]]:
+        """Mails that came after that one, oldest first, with their text; to exactly that address, if one is named."""
+        rows = self._connection.execute(
+            "SELECT * FROM mail WHERE id > ?"
+            " AND (? = '' OR instr(',' || lower(recipients) || ',', ',' || lower(?) || ',') > 0)"
+            " ORDER BY id LIMIT ?",
+            (number, to, to, limit),
+        ).fetchall()
+        return [{**_summary(row), **_said(row["raw"])} for row in rows]
+
+    def last(self) -> int:
+        """The number of the newest mail; 0 if there is none."""
+        return self._connection.execute("SELECT coalesce(max(id), 0) FROM mail").fetchone()[0]
+
     def get(self, number: int) -> dict[str, Any] | None:
         """One mail with its text and the raw source."""
         row = self._connection.execute("SELECT * FROM mail WHERE id = ?", (number,)).fetchone()
         if row is None:
             return None
-        body = _parse(row["raw"]).get_body(preferencelist=("plain",))
-        text = str(body.get_content()) if body is not None else ""
-        return {**_summary(row), "text": text, "raw": bytes(row["raw"]).decode("utf-8", errors="replace")}
+        return {**_summary(row), **_said(row["raw"]), "raw": bytes(row["raw"]).decode("utf-8", errors="replace")}
 
 
 def _parse(raw: bytes) -> EmailMessage:
     return email.message_from_bytes(raw, policy=modern)
+
+
+def _said(raw: bytes) -> dict[str, Any]:
+    """What a mail says, and whether a machine wrote it as an answer (RFC 3834)."""
+    message = _parse(raw)
+    body = message.get_body(preferencelist=("plain",))
+    automatic = str(message.get("Auto-Submitted", "no")).partition(";")[0].strip().lower() != "no"
+    return {"text": str(body.get_content()) if body is not None else "", "automatic": automatic}
 
 
 def _summary(row: sqlite3.Row) -> dict[str, Any]:
