@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, Table, func, or_, select, update
+from sqlalchemy import Connection, Table, delete, func, or_, select, update
 
 from chargehand.approvals.mandates import MANDATES
 from chargehand.audit.erasure import Mention, empty, parts
@@ -21,6 +21,7 @@ from chargehand.runs.hook_store import DELIVERY
 from chargehand.runs.intake_store import INTAKE
 from chargehand.runs.model import ENDED, RunFailure
 from chargehand.runs.pause_store import PAUSE
+from chargehand.runs.saved_store import SAVED
 from chargehand.runs.schedule_store import SCHEDULE
 from chargehand.runs.store import EVENT, RUN, TASK, table
 
@@ -29,6 +30,7 @@ EMPTIED = {
     "run_event": ("data",),
     "person_task": ("question", "title", "form", "answer"),
     "run_pause": ("reason",),
+    "run_saved": ("state",),
     "hook_delivery": ("message", "why"),
 }
 """Columns by table; what else these tables hold are names of things, numbers and times."""
@@ -36,8 +38,8 @@ EMPTIED = {
 KEPT_IN_EVENTS = frozenset(
     {
         "agent", "approval", "attempt", "attempts", "by", "call_key", "cost", "currency", "decision", "id", "kind",
-        "milliseconds", "model", "node", "parent", "position", "retry_of", "run", "seconds", "state", "step",
-        "task", "tier", "to", "tokens_in", "tokens_out", "tool", "until", "version",
+        "milliseconds", "model", "node", "parent", "position", "retry_of", "reused", "run", "seconds", "state", "step",
+        "task", "tier", "to", "tokens_in", "tokens_out", "tool", "undoes", "until", "version",
     }
 )  # fmt: skip
 """What tells a run's story without anybody's words."""
@@ -106,6 +108,7 @@ def erase(connection: Connection, tenant: str, runs: Sequence[str]) -> None:
         empty(connection, PAUSE, paused & (PAUSE.c.reason != ""), {"reason": ERASED})
         came = (DELIVERY.c.tenant == tenant) & DELIVERY.c.run.in_(some)
         empty(connection, DELIVERY, came, {"message": "", "why": ""})
+        connection.execute(delete(SAVED).where(SAVED.c.tenant == tenant, SAVED.c.run.in_(some)))
 
 
 def mentions(connection: Connection, tenant: str, subject: str, but: Sequence[str]) -> tuple[Mention, ...]:

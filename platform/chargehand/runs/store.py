@@ -17,7 +17,10 @@ from chargehand.runs.model import ENDED
 
 
 class RunRow(SQLModel, table=True):
-    """A run. `chain` runs from the person outward; `request_key` makes a start idempotent within its tenant."""
+    """A run. `chain` runs from the person outward; `request_key` makes a start idempotent within its tenant.
+
+    `retry_from` is the number of the state of `retry_of` at which it takes up; empty: it begins from its input.
+    """
 
     __tablename__: Any = "run"
 
@@ -39,6 +42,7 @@ class RunRow(SQLModel, table=True):
     events: int = Field(default=0, sa_column=Column(Integer, nullable=False))
     parent: str = ""
     retry_of: str = ""
+    retry_from: str = Field(default="", sa_column_kwargs={"server_default": ""})
     trace_id: str = ""
     created_at: str
     ended_at: str = ""
@@ -157,6 +161,11 @@ def set_state(tx: Transaction, run: str, state: str, *, of: Iterable[str], **col
     """Move a run to `state` if it is in one of the states `of`; whether it did."""
     query = RUN.update().where(RUN.c.id == run, RUN.c.state.in_(tuple(of))).values(state=state, **columns)
     return tx.connection.execute(query).rowcount == 1
+
+
+def set_version(tx: Transaction, run: str, version: str) -> None:
+    """The version on which a run began."""
+    tx.connection.execute(RUN.update().where(RUN.c.id == run).values(agent_version=version))
 
 
 def add_events(tx: Transaction, tenant: str, run: str, events: Sequence[Mapping[str, Any]]) -> None:
