@@ -122,6 +122,7 @@ def agent_summary(**other: Any) -> agents.AgentSummary:
 def agent() -> agents.Agent:
     return agents.Agent(
         **agent_summary().model_dump(), input_schema=SCHEMA, output_schema={}, graph=GRAPH,
+        last_review=agents.AgentReviewView(person="person:ada", name="Ada Okafor", at=ago(days=6), version="2c88", current=False),
         tools=[agents.AgentTool(name=a, description=b, says=c, effect=d, delivery=e, possible=f, approvers=g) for a, b, c, d, e, f, g in TOOLS],
     )  # fmt: skip
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cached_property
 from typing import Any, cast
 
@@ -116,3 +117,13 @@ def _any_of(schema: Any) -> Any:
         fields = cast("dict[str, Any]", schema)
         return {"anyOf" if name == "oneOf" else name: _any_of(value) for name, value in fields.items()}
     return [_any_of(one) for one in cast("list[Any]", schema)] if isinstance(schema, list) else schema
+
+
+@dataclass(frozen=True, slots=True)
+class AgentReview:
+    """A person has looked at this version, and answers for that."""
+
+    agent: str
+    version: str
+    person: str
+    at: datetime

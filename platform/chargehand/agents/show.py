@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, cast
 
-from chargehand.agents.model import AgentSpec
-from chargehand.agents.views import AgentSummary, Graph, GraphEdge, GraphNode, NodeKind
+from chargehand.agents.model import AgentReview, AgentSpec
+from chargehand.agents.views import AgentReviewView, AgentSummary, Graph, GraphEdge, GraphNode, NodeKind
 
 START, END = "__start__", "__end__"
 
@@ -24,6 +24,16 @@ def summary(spec: AgentSpec, *, may_start: bool, may_ask: bool, frozen: bool) ->
         frozen=frozen,
         title_zh=spec.title_zh,
         description_zh=spec.description_zh,
+    )
+
+
+def review(found: AgentReview, spec: AgentSpec, names: Mapping[str, str]) -> AgentReviewView:
+    return AgentReviewView(
+        person=found.person,
+        name=names.get(found.person, found.person),
+        at=found.at,
+        version=found.version,
+        current=found.version == spec.version,
     )
 
 

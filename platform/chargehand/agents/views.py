@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
 from chargehand.connectors.model import Delivery
+from chargehand.identity.views import Request
 from chargehand.policy.model import Effect, Verdict
 
 NodeKind = Literal["start", "end", "node", "model", "tool", "person", "subgraph"]
@@ -68,8 +70,24 @@ class AgentSummary(BaseModel):
     description_zh: str = ""
 
 
+class AgentReviewView(BaseModel):
+    """The last time that a person answered for having looked at the agent."""
+
+    person: str
+    name: str
+    at: datetime
+    version: str
+    current: bool = Field(description="Whether it was the version that runs now")
+
+
+class NewAgentReview(Request):
+    version: str = Field(min_length=1, max_length=200, description="What you looked at; another one gets 409")
+    comment: str = Field("", max_length=2000)
+
+
 class Agent(AgentSummary):
     input_schema: dict[str, Any]
     output_schema: dict[str, Any]
     graph: Graph
     tools: list[AgentTool]
+    last_review: AgentReviewView | None = None

@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from chargehand.agents.catalog import AgentCatalog, discover_agents
 from chargehand.agents.known import declared, known_tools
 from chargehand.agents.outlook import Outlook
+from chargehand.agents.reviews import AgentReviews
 from chargehand.api.abilities import PolicyAbilities
 from chargehand.api.feed import Feed
 from chargehand.api.sign_ins import record_sign_in
@@ -90,6 +91,7 @@ async def open_house(
         state.definitions = PinnedDefinitions(pins)
         state.connectors = ConnectorService(pool, pins, quarantine, given.policies)
 
+        state.reviews = AgentReviews(db)
         state.agents, state.outlook = catalog, Outlook(_policy_of(policy))
         client = temporal or LazyClient(lambda: connect(given, wait_seconds=TEMPORAL_WAIT_SECONDS))
         state.runs = RunService(db, client, catalog, policy, state.approvals)

@@ -22,6 +22,7 @@ RecordKind = Literal[
     "person_task",
     "policy_change",
     "pin_change",
+    "agent_review",  # a person looked at a version of an agent
     "freeze",
     "sign_in",
     "access",  # somebody exported or erased

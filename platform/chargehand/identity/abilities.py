@@ -25,6 +25,7 @@ Ability = Literal[
     "activate_policy",
     "read_connectors",
     "review_pins",  # accept a changed tool definition
+    "review_agents",  # answer for having looked at a version of an agent
     "try_tools",  # call a read tool by hand, through the gateway
     "freeze",
     "reconcile",  # say what became of a call in doubt

@@ -262,3 +262,21 @@ async def test_the_console_answers_every_page_and_hides_nothing_behind_a_wrong_a
     assert missing.status_code in (404, 503)
     for path in ("/../pyproject.toml", "/%2e%2e/pyproject.toml", "/assets/../../../pyproject.toml"):
         assert "[build-system]" not in (await client.get(path)).text
+
+
+async def test_an_agent_is_reviewed_by_a_person_who_answers_for_it(
+    app: FastAPI, li: httpx.AsyncClient, connect: Connect
+) -> None:
+    path = "/api/agents/complaint-resolution"
+    ada = await sign_in(connect(), "ada")
+    agent = (await ada.get(path)).json()
+    assert agent["last_review"] is None
+    assert (await li.post(f"{path}/reviews", json={"version": agent["version"]})).status_code == 403
+    assert (await ada.post(f"{path}/reviews", json={"version": "another"})).status_code == 409
+    given = await ada.post(f"{path}/reviews", json={"version": agent["version"], "comment": "graph and tools"})
+    assert (given.status_code, given.json()["name"], given.json()["current"]) == (201, "Ada Okafor", True)
+    assert (await li.get(path)).json()["last_review"] == given.json()
+    found = (await ada.get("/api/log", params={"q": "kind:agent_review"})).json()["items"]
+    assert [one["principal"] for one in found] == ["person:ada"]
+    elsewhere = await app.state.reviews.last("other", "complaint-resolution")
+    assert elsewhere is None

@@ -42,6 +42,12 @@ export const agentQuery = (agent: string) => queryOptions({
   staleTime: 60_000,
 });
 
+/** Answer for having looked at this version. Raises Problem 409 when another one runs by now. */
+export async function reviewAgent(agent: string, version: string, comment: string): Promise<void> {
+  await must(http.POST('/api/agents/{agent}/reviews', { params: { path: { agent } }, body: { version, comment } }));
+  await queries.invalidateQueries({ queryKey: agentKeys.one(agent) });
+}
+
 /** How it did over the last 30 days; for those with `read_runs`. */
 export const figuresQuery = (agent: string) => queryOptions({
   queryKey: agentKeys.figures(agent),

@@ -124,6 +124,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/agents/{agent}/reviews": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Review Agent
+         * @description Say that I have reviewed the version that runs now; another one by then gets 409.
+         */
+        post: operations["reviewAgent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/agents/{agent}/versions": {
         parameters: {
             query?: never;
@@ -2030,6 +2050,7 @@ export interface components {
             input_schema: {
                 [key: string]: unknown;
             };
+            last_review?: components["schemas"]["AgentReviewView"] | null;
             /**
              * May Ask People
              * @description Whether a call of it may have to wait for approval
@@ -2092,6 +2113,28 @@ export interface components {
              * @description Model calls whose price is not known
              */
             unpriced: number;
+        };
+        /**
+         * AgentReviewView
+         * @description The last time that a person answered for having looked at the agent.
+         */
+        AgentReviewView: {
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /**
+             * Current
+             * @description Whether it was the version that runs now
+             */
+            current: boolean;
+            /** Name */
+            name: string;
+            /** Person */
+            person: string;
+            /** Version */
+            version: string;
         };
         /** AgentSummary */
         AgentSummary: {
@@ -3926,7 +3969,7 @@ export interface components {
          */
         Me: {
             /** Abilities */
-            abilities: ("read_runs" | "see_payloads" | "steer_runs" | "manage_hooks" | "give_verdict" | "give_mandate" | "read_log" | "export_log" | "erase_subject" | "read_policy" | "draft_policy" | "activate_policy" | "read_connectors" | "review_pins" | "try_tools" | "freeze" | "reconcile" | "handle_alerts" | "read_people" | "manage_people" | "set_attributes" | "read_usage")[];
+            abilities: ("read_runs" | "see_payloads" | "steer_runs" | "manage_hooks" | "give_verdict" | "give_mandate" | "read_log" | "export_log" | "erase_subject" | "read_policy" | "draft_policy" | "activate_policy" | "read_connectors" | "review_pins" | "review_agents" | "try_tools" | "freeze" | "reconcile" | "handle_alerts" | "read_people" | "manage_people" | "set_attributes" | "read_usage")[];
             /** Expires At */
             expires_at?: string | null;
             /**
@@ -3990,6 +4033,19 @@ export interface components {
              * Format: date-time
              */
             until: string;
+        };
+        /** NewAgentReview */
+        NewAgentReview: {
+            /**
+             * Comment
+             * @default
+             */
+            comment: string;
+            /**
+             * Version
+             * @description What you looked at; another one gets 409
+             */
+            version: string;
         };
         /** NewBacktest */
         NewBacktest: {
@@ -4225,7 +4281,7 @@ export interface components {
              * Abilities
              * @description Narrow it to these; absent: all that its owner may do
              */
-            abilities?: ("read_runs" | "see_payloads" | "steer_runs" | "manage_hooks" | "give_verdict" | "give_mandate" | "read_log" | "export_log" | "erase_subject" | "read_policy" | "draft_policy" | "activate_policy" | "read_connectors" | "review_pins" | "try_tools" | "freeze" | "reconcile" | "handle_alerts" | "read_people" | "manage_people" | "set_attributes" | "read_usage")[] | null;
+            abilities?: ("read_runs" | "see_payloads" | "steer_runs" | "manage_hooks" | "give_verdict" | "give_mandate" | "read_log" | "export_log" | "erase_subject" | "read_policy" | "draft_policy" | "activate_policy" | "read_connectors" | "review_pins" | "review_agents" | "try_tools" | "freeze" | "reconcile" | "handle_alerts" | "read_people" | "manage_people" | "set_attributes" | "read_usage")[] | null;
             /**
              * Days
              * @description Days until it expires
@@ -4321,7 +4377,7 @@ export interface components {
         /** Person */
         Person: {
             /** Abilities */
-            abilities: ("read_runs" | "see_payloads" | "steer_runs" | "manage_hooks" | "give_verdict" | "give_mandate" | "read_log" | "export_log" | "erase_subject" | "read_policy" | "draft_policy" | "activate_policy" | "read_connectors" | "review_pins" | "try_tools" | "freeze" | "reconcile" | "handle_alerts" | "read_people" | "manage_people" | "set_attributes" | "read_usage")[];
+            abilities: ("read_runs" | "see_payloads" | "steer_runs" | "manage_hooks" | "give_verdict" | "give_mandate" | "read_log" | "export_log" | "erase_subject" | "read_policy" | "draft_policy" | "activate_policy" | "read_connectors" | "review_pins" | "review_agents" | "try_tools" | "freeze" | "reconcile" | "handle_alerts" | "read_people" | "manage_people" | "set_attributes" | "read_usage")[];
             /** Active */
             active: boolean;
             /**
@@ -4676,7 +4732,7 @@ export interface components {
              * Kind
              * @enum {string}
              */
-            kind: "decision" | "intent" | "outcome" | "lookup" | "approval_requested" | "verdict" | "approval_closed" | "grant" | "mandate" | "reconciliation" | "run" | "model_call" | "person_task" | "policy_change" | "pin_change" | "freeze" | "sign_in" | "access" | "checkpoint_key";
+            kind: "decision" | "intent" | "outcome" | "lookup" | "approval_requested" | "verdict" | "approval_closed" | "grant" | "mandate" | "reconciliation" | "run" | "model_call" | "person_task" | "policy_change" | "pin_change" | "agent_review" | "freeze" | "sign_in" | "access" | "checkpoint_key";
             /**
              * Outcome
              * @default
@@ -6414,6 +6470,104 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Graph"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Signed in, and not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nothing by that name in this tenant */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It changed after you looked, or was already decided */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description That input can't be used; each problem names its field */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many attempts; `Retry-After` says when to try again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A request left and no clear answer came */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something we need does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    reviewAgent: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                agent: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewAgentReview"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AgentReviewView"];
                 };
             };
             /** @description Not signed in */

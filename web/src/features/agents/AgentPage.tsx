@@ -3,7 +3,7 @@ import { Link, useParams } from '@tanstack/react-router';
 import { ArrowLeft, OctagonX, Play } from 'lucide-react';
 import { lazy, Suspense, useState } from 'react';
 import { useTranslation } from 'react-i18next';
-import { agentQuery, type Agent, type AgentTool } from '../../api/agents';
+import { agentQuery, reviewAgent, type Agent, type AgentTool } from '../../api/agents';
 import { mandatesQuery } from '../../api/approvals';
 import { runsQuery } from '../../api/runs';
 import { useMay } from '../../app/session';
@@ -11,9 +11,11 @@ import { Button, ButtonLink } from '../../ui/Button';
 import { Failed, Skeleton, SkeletonRows } from '../../ui/Feedback';
 import { DAY, date, humanize, number } from '../../ui/format';
 import { Column, Page, Section } from '../../ui/Page';
+import { ReasonDialog } from '../../ui/ReasonDialog';
 import { State } from '../../ui/State';
 import { Facts, Table } from '../../ui/Table';
 import { Time } from '../../ui/Time';
+import { toast } from '../../ui/toast';
 import css from './Agent.module.css';
 import { Figures, Versions } from './Figures';
 
@@ -63,6 +65,7 @@ function Body({ agent }: { agent: Agent }) {
               [t('agents.version'), <span className="mono">{agent.version}</span>],
               !!agent.category && [t('start.category'), humanize(agent.category)],
               [t('agents.tools'), number(agent.tools.length)],
+              [t('agents.lastReview'), <Review agent={agent} />],
             ]} />
           </section>
           <LastRuns agent={agent.name} />
@@ -74,6 +77,26 @@ function Body({ agent }: { agent: Agent }) {
       <MandatesOf agent={agent.name} />
       {may('read_runs') && <Versions agent={agent.name} />}
     </Column>
+  );
+}
+
+/** Who last answered for having looked at it, and whether it was this version. */
+function Review({ agent }: { agent: Agent }) {
+  const { t } = useTranslation();
+  const may = useMay();
+  const [open, setOpen] = useState(false);
+  const last = agent.last_review;
+  return (
+    <span className="col">
+      {last ? <span>{last.name}, <Time at={last.at} as="relative" />{!last.current && <span className="muted"> ({t('agents.olderReview')})</span>}</span> : <span className="muted">{t('agents.noReview')}</span>}
+      {may('review_agents') && !last?.current && <button type="button" className="link xs" onClick={() => setOpen(true)}>{t('agents.review')}</button>}
+      {open && (
+        <ReasonDialog title={t('agents.review')} go={t('agents.review')} label={t('agents.reviewComment')} maxLength={2000} look="primary"
+          onSend={async (comment) => { await reviewAgent(agent.name, agent.version, comment); toast(t('agents.reviewed'), 'approved'); }} onClose={() => setOpen(false)}>
+          <p className="sm ink2">{t('agents.reviewText')}</p>
+        </ReasonDialog>
+      )}
+    </span>
   );
 }
 
