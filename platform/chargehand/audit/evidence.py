@@ -4,7 +4,8 @@ The hashes come from the published tiles, not from the leaves: whoever changed t
 the verifier then names the record. Layout of the zip (format `chargehand-evidence/1`), for `verifier.py`:
 
     manifest.json      format, origin, first, end, complete, selection, created_at
-    keys.txt           verifier keys, one a line
+    keys.txt           verifier keys, one a line: the log's first one, then witnesses
+    rotations.jsonl    how later keys took over, each announcement proven under the key before
     records.jsonl      leaf bytes of record first, first+1, … one a line; an empty line where only the hash is given
     hashes.bin         leaf hashes of [first, end), 32 bytes each
     frontier.json      hashes (hex) of the perfect subtrees of [0, first)
@@ -28,6 +29,7 @@ from sqlalchemy import Connection, select
 
 from chargehand import clock
 from chargehand.audit import keys
+from chargehand.audit.chain import KeyChain
 from chargehand.audit.format import BadNote, VerifierKey, leaf_hash
 from chargehand.audit.published import PublishedLog, Signed
 from chargehand.audit.store import LeafRow, table
@@ -48,20 +50,36 @@ class Prover:
         self._published = PublishedLog(keys.folder(state_dir, tenant))
 
     @property
-    def key(self) -> VerifierKey:
-        """The log's published verifier key. Raises AuditUnavailable before the first checkpoint."""
+    def chain(self) -> KeyChain:
+        """The log's published keys. Raises AuditUnavailable before the first checkpoint."""
+        why: Exception | None = None
         try:
-            return VerifierKey.parse((self._published.folder / "key").read_text())
+            chain = self._published.chain()
         except (OSError, BadNote) as error:
+            chain, why = None, error
+        if chain is None:
             raise AuditUnavailable(
                 "The log is not signed yet, or not published here.",
                 way_out="Wait a second for the first checkpoint; the state folder must be the integrator's.",
-            ) from error
+            ) from why
+        return chain
+
+    @property
+    def key(self) -> VerifierKey:
+        """The log's first key, which leads to all later ones. Raises AuditUnavailable before the first checkpoint."""
+        return self.chain.first
+
+    def rotations(self) -> list[dict[str, Any]]:
+        """How later keys took over; see `chain.Rotation`. Raises AuditUnavailable where it is damaged."""
+        try:
+            return self._published.rotations()
+        except BadNote as error:
+            raise AuditUnavailable(f"The published log is damaged: {error}") from error
 
     def newest(self) -> Signed:
         """The newest checkpoint. Raises AuditUnavailable before the first."""
         try:
-            signed = self._published.newest(self.key)
+            signed = self._published.newest(self.chain)
         except BadNote as error:
             raise AuditUnavailable(f"The published checkpoint is damaged: {error}") from error
         if signed is None:
@@ -95,8 +113,10 @@ class Prover:
             "path": [hash_.hex() for hash_ in path],
             "root": signed.checkpoint.root.hex(),
             "checkpoint": signed.note,
-            "key": str(self.key),
-            "public_key": b64encode(self.key.public).decode(),
+            "key": str(key := self.chain.key_for(signed.checkpoint.size)),
+            "public_key": b64encode(key.public).decode(),
+            "first_key": str(self.key),
+            "rotations": self.rotations(),
         }
 
     def consistency(self, old: int, new: int) -> dict[str, Any]:
@@ -180,6 +200,7 @@ class Prover:
         }
         archive.writestr("manifest.json", json.dumps(manifest, indent=2, ensure_ascii=False))
         archive.writestr("keys.txt", "".join(f"{key}\n" for key in (self.key, *witnesses)))
+        archive.writestr("rotations.jsonl", "".join(json.dumps(one) + "\n" for one in self.rotations()))
         archive.writestr("frontier.json", json.dumps([hash_.hex() for hash_ in tree.frontier(first).hashes]))
         inside = [size for size in sorted(notes) if first <= size <= end or size == newest.checkpoint.size]
         archive.writestr(

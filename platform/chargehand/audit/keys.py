@@ -1,8 +1,10 @@
-"""The log's signing key: made at the first start, kept in one file that only its owner can read."""
+"""The log's signing key: made at the first start, kept in one file that only its owner can read; and the next one,
+while it takes over."""
 
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
@@ -15,9 +17,37 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from chargehand.audit.format import COSIGNATURE_V1, ED25519, VerifierKey
+from chargehand.audit.tree import sync_folder
 from chargehand.errors import AuditUnavailable
 
 LOG_KEY = "log-signing.key"
+NEXT_KEY = "log-signing.next"
+
+
+@dataclass(frozen=True, slots=True)
+class SigningKeys:
+    """The private keys at hand: the current one and, during a rotation, the next."""
+
+    folder: Path
+    current: Ed25519PrivateKey
+    next: Ed25519PrivateKey | None
+
+    @staticmethod
+    def load(state_dir: Path) -> SigningKeys:
+        """Raises AuditUnavailable as `load_or_create`; makes the current key if there is none."""
+        keys = state_dir / "keys"
+        pending = keys / NEXT_KEY
+        return SigningKeys(keys, load_or_create(keys / LOG_KEY), load_or_create(pending) if pending.exists() else None)
+
+    def private(self, key: VerifierKey) -> Ed25519PrivateKey | None:
+        """The private side of `key`, if it is at hand."""
+        held = (self.current, self.next) if self.next is not None else (self.current,)
+        return next((one for one in held if one.public_key().public_bytes_raw() == key.public), None)
+
+    def promote(self) -> None:
+        """The next key becomes the current one; the old private key is gone."""
+        (self.folder / NEXT_KEY).replace(self.folder / LOG_KEY)
+        sync_folder(self.folder)
 
 
 def origin(name: str, tenant: str) -> str:

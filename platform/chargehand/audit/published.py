@@ -1,6 +1,7 @@
 """What is published of a tenant's log outside the database: tiles, the newest checkpoint, all earlier ones, the key.
 
-<state_dir>/log/<tenant>/key                    the log's verifier key, for auditors to keep
+<state_dir>/log/<tenant>/key                    the log's first verifier key, for auditors to keep
+<state_dir>/log/<tenant>/rotations.jsonl        how later keys took over, each proven under the one before
 <state_dir>/log/<tenant>/checkpoint             newest signed (and cosigned) checkpoint
 <state_dir>/log/<tenant>/checkpoints/2026-11.jsonl
 <state_dir>/log/<tenant>/tile/…                 C2SP tiles: hashes only, no content
@@ -10,13 +11,15 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from chargehand import clock
-from chargehand.audit.format import Checkpoint, Note, VerifierKey, open_checkpoint
+from chargehand.audit.chain import KeyChain
+from chargehand.audit.format import BadNote, Checkpoint, Note, VerifierKey
 from chargehand.audit.tree import TileTree, sync_folder, write_durably
 
 
@@ -44,14 +47,39 @@ class PublishedLog:
         """The tree over the first `size` records."""
         return TileTree(self.folder, size)
 
-    def newest(self, key: VerifierKey) -> Signed | None:
-        """The newest checkpoint, None before the first. Raises BadNote if it is not signed by `key`."""
+    def chain(self) -> KeyChain | None:
+        """The log's keys, None before the first checkpoint. Raises BadNote if a key or rotation does not fit."""
+        path = self.folder / "key"
+        if not path.exists():
+            return None
+        chain = KeyChain(VerifierKey.parse(path.read_text()))
+        for rotation in self.rotations():
+            chain.follow(rotation)
+        return chain
+
+    def rotations(self) -> list[dict[str, Any]]:
+        """How each later key took over, oldest first; see `chain.Rotation`. Raises BadNote."""
+        path = self.folder / "rotations.jsonl"
+        try:
+            return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
+        except ValueError as error:
+            raise BadNote(f"{path} is damaged: {error}") from None
+
+    def publish_rotations(self, rotations: Sequence[Mapping[str, Any]]) -> None:
+        """Leave the rotations beside the log, durably."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        lines = "".join(json.dumps(one, ensure_ascii=False) + "\n" for one in rotations)
+        write_durably(self.folder / "rotations.jsonl", lines.encode())
+        sync_folder(self.folder)
+
+    def newest(self, chain: KeyChain) -> Signed | None:
+        """The newest checkpoint, None before the first. Raises BadNote if the key whose turn it is did not sign."""
         path = self.folder / "checkpoint"
         try:
             note, written = path.read_text(encoding="utf-8"), path.stat().st_mtime
         except FileNotFoundError:
             return None
-        return Signed(open_checkpoint(note, key), note, clock.iso(datetime.fromtimestamp(written, UTC)))
+        return Signed(chain.open(note), note, clock.iso(datetime.fromtimestamp(written, UTC)))
 
     def publish_key(self, key: VerifierKey) -> None:
         """Leave the verifier key beside the log."""

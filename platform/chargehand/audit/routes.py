@@ -34,6 +34,7 @@ from chargehand.audit.views import (
     NewSavedQuery,
     RecordDetail,
     RecordPage,
+    RotationProof,
     SavedQueryView,
 )
 from chargehand.errors import BadInput
@@ -175,8 +176,10 @@ async def checkpoint(request: Request, who: Reader) -> CheckpointView:
         origin=signed.checkpoint.origin,
         size=signed.checkpoint.size,
         root=signed.checkpoint.root.hex(),
-        key=str(prover.key),
-        public_key=b64encode(prover.key.public).decode(),
+        key=str(key := prover.chain.key_for(signed.checkpoint.size)),
+        public_key=b64encode(key.public).decode(),
+        first_key=str(prover.key),
+        rotations=[RotationProof.model_validate(one) for one in prover.rotations()],
         cosigned_by=list(signed.cosigned_by),
         signed_at=signed.at,
     )

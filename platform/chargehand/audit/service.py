@@ -294,8 +294,10 @@ class AuditService:
             "size": signed.checkpoint.size,
             "root": signed.checkpoint.root.hex(),
             "checkpoint": signed.note,
-            "key": str(prover.key),
-            "public_key": b64encode(prover.key.public).decode(),
+            "key": str(key := prover.chain.key_for(signed.checkpoint.size)),
+            "public_key": b64encode(key.public).decode(),
+            "first_key": str(prover.key),
+            "rotations": prover.rotations(),
             "signed_at": signed.at,
             "cosigned_by": list(signed.cosigned_by),
         }

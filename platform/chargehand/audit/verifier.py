@@ -1,9 +1,10 @@
-"""Checks an evidence file without the platform, its database or a network: `format` is all it imports.
+"""Checks an evidence file without the platform, its database or a network: `format` and `chain` are all it imports.
 
     python -m chargehand.audit.verifier evidence.zip --key KEY [--checkpoint FILE]... [--log FOLDER] [--witness KEY]...
 
 It recomputes every leaf, every root and every signature, and names the first record that does not fit. Trust comes
-from what you hold and the operator can't change: the log's key (`--key`, a verifier key or a file with one),
+from what you hold and the operator can't change: a key of the log (`--key`, a verifier key or a file with one; keys
+that took over later are followed from it, see `chain`),
 checkpoints kept elsewhere or cosigned (`--checkpoint`, `--witness`), a copy of the published log (`--log`).
 
 Exit code: 0 everything fits; 1 a record, root or signature does not; 2 the file can't be read as evidence;
@@ -22,6 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
+from chargehand.audit.chain import KeyChain, is_announcement
 from chargehand.audit.format import (
     HASH_BYTES,
     TILE_WIDTH,
@@ -31,7 +33,6 @@ from chargehand.audit.format import (
     Note,
     VerifierKey,
     leaf_hash,
-    open_checkpoint,
     tile_path,
     verify_consistency,
     verify_inclusion,
@@ -66,6 +67,7 @@ class Report:
     end: int = 0
     present: int = 0
     checkpoints: int = 0
+    rotations: int = 0
     witnesses: set[str] = field(default_factory=set[str])
     problems: list[Problem] = field(default_factory=list[Problem])
     warnings: list[str] = field(default_factory=list[str])
@@ -84,7 +86,7 @@ class Report:
     def lines(self) -> Iterator[str]:
         """The report in words."""
         yield f"log        {self.origin}"
-        yield f"key        {self.key}"
+        yield f"key        {self.key}" + (f", and {self.rotations} that followed it" if self.rotations else "")
         yield f"records    {self.first} to {self.end - 1}, {self.present} present" if self.end else "records    none"
         yield f"checked    {self.checkpoints} checkpoints" + (
             f", cosigned by {', '.join(sorted(self.witnesses))}" if self.witnesses else ""
@@ -129,13 +131,14 @@ class _Evidence:
             raise NotEvidence("The manifest's bounds make no sense.")
         self._complete = bool(manifest["complete"])
         self.report = Report(str(manifest["origin"]), first=self._first, end=self._end)
-        self._key = key or self._own_key()
-        self.report.key = str(self._key)
+        self._chain = self._follow(key or self._own_key())
+        self.report.key = str(self._chain.first)
+        self.report.rotations = len(self._chain.announced)
 
     def verify(self, outside: Sequence[str], log: Path | None) -> Report:
         report = self.report
-        if self._key.name != report.origin:
-            report.add("wrong key", f"the evidence is of {report.origin}, the key of {self._key.name}")
+        if self._chain.first.name != report.origin:
+            report.add("wrong key", f"the evidence is of {report.origin}, the key of {self._chain.first.name}")
             return report
         signed = self._signed(outside)
         hashes = bytearray(self._part("hashes.bin"))
@@ -158,10 +161,15 @@ class _Evidence:
         found: dict[int, Checkpoint] = {}
         notes = [json.loads(line)["note"] for line in self._part("checkpoints.jsonl").splitlines() if line]
         for where, note in [*(("in the evidence", n) for n in notes), *(("given", n) for n in outside)]:
+            if 0 < open_size(note) <= self._chain.after:
+                self.report.warnings.append(
+                    f"a checkpoint of size {open_size(note)} is older than the key that you hold: not checked"
+                )
+                continue
             try:
-                checkpoint = open_checkpoint(note, self._key)
+                checkpoint = self._chain.open(note)
             except BadNote as error:
-                self.report.add("bad signature", f"a checkpoint {where}: {error}")
+                self.report.add("bad signature", f"a checkpoint {where}: {error}", _committed(note))
                 continue
             known = found.setdefault(checkpoint.size, checkpoint)
             if known.root != checkpoint.root:
@@ -230,6 +238,8 @@ class _Evidence:
                 if leaf_hash(line) != expected:
                     self._name(hashes, index, line)
                     return
+                if is_announcement(line) and index not in self._chain.announced and index >= self._chain.after:
+                    self._unproven(index)
             elif self._complete and not any(low <= index <= high for low, high in retired):
                 report.add("deleted", f"record {index} is not there, and no retention record says why", index)
                 return
@@ -243,6 +253,13 @@ class _Evidence:
         if absent:
             why = "retired by retention" if self._complete else "outside the selection"
             report.warnings.append(f"{absent} records are there as hashes only ({why})")
+
+    def _unproven(self, index: int) -> None:
+        """An announcement without force: the key whose turn it was did not hand over by it."""
+        if index + 1 == self._end:
+            self.report.warnings.append(f"record {index} announces a key that has not signed anything yet")
+        else:
+            self.report.add("bad key", f"record {index} announces a key, but the key before did not hand over", index)
 
     def _name(self, hashes: bytes, index: int, line: bytes) -> None:
         """The first record that does not fit: say what was done to it."""
@@ -298,13 +315,18 @@ class _Evidence:
         ranges: list[tuple[int, int]] = []
         for line in self._part("retirements.jsonl").splitlines():
             report = Report()
-            leaf = _check_proof(json.loads(line), self._key, (), report)
+            leaf = _check_proof(json.loads(line), self._chain, (), report)
             content = json.loads(leaf)
             if not report.ok or content.get("kind") != "access" or content["detail"].get("act") != "retire":
                 self.report.add("edited", "a retention record in the evidence is not in the log")
                 continue
             ranges += [(int(low), int(high)) for low, high in content["detail"]["ranges"]]
         return ranges
+
+    def _follow(self, key: VerifierKey) -> KeyChain:
+        """The keys that follow from `key`; a rotation that is not proven ends them and is named."""
+        lines = self._part("rotations.jsonl").splitlines() if "rotations.jsonl" in self._archive.namelist() else []
+        return _followed(key, [json.loads(line) for line in lines], self.report)
 
     def _own_key(self) -> VerifierKey:
         self.report.warnings.append(
@@ -334,6 +356,19 @@ class _Evidence:
         return None
 
 
+def _followed(key: VerifierKey, rotations: Sequence[dict[str, Any]], report: Report) -> KeyChain:
+    chain = KeyChain.from_pinned(key, rotations)
+    if chain.broken is not None:
+        index, why = chain.broken
+        report.add("bad key", f"a change of the log's key: {why}", index)
+    return chain
+
+
+def _committed(note: str) -> int | None:
+    """The last record that a checkpoint claims to commit to."""
+    return open_size(note) - 1 if open_size(note) else None
+
+
 def open_size(note: str) -> int:
     """The size that a note claims, signed or not; 0 if it can't be read."""
     try:
@@ -359,22 +394,24 @@ def _verify_proof(path: Path, key: VerifierKey | None, witnesses: Sequence[Verif
         report = Report()
         given = cast("dict[str, Any]", proof)
         if key is None:
-            key = VerifierKey.parse(given["key"])
+            key = VerifierKey.parse(given.get("first_key") or given["key"])
             report.warnings.append("the key comes from the proof itself: compare it, or give --key")
         report.key = str(key)
-        _check_proof(given, key, witnesses, report)
+        chain = _followed(key, given.get("rotations", []), report)
+        report.rotations = len(chain.announced)
+        _check_proof(given, chain, witnesses, report)
     except (KeyError, ValueError, TypeError, UnicodeDecodeError, OSError) as error:
         raise NotEvidence(f"{path}: {error}") from error
     return report
 
 
-def _check_proof(proof: dict[str, Any], key: VerifierKey, witnesses: Sequence[VerifierKey], report: Report) -> bytes:
+def _check_proof(proof: dict[str, Any], chain: KeyChain, witnesses: Sequence[VerifierKey], report: Report) -> bytes:
     """Check one record's inclusion proof into `report`; returns its leaf bytes."""
     leaf = b64decode(proof["leaf"], validate=True)
     index = int(proof["index"])
     report.first, report.end, report.present, report.checkpoints = index, index + 1, 1, 1
     try:
-        checkpoint = open_checkpoint(proof["checkpoint"], key)
+        checkpoint = chain.open(proof["checkpoint"])
     except BadNote as error:
         report.add("bad signature", str(error), index)
         return leaf
@@ -435,7 +472,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if given.json:
         document = {
             "ok": report.ok, "origin": report.origin, "key": report.key, "first": report.first, "end": report.end,
-            "present": report.present, "checkpoints": report.checkpoints, "witnesses": sorted(report.witnesses),
+            "present": report.present, "checkpoints": report.checkpoints, "rotations": report.rotations,
+            "witnesses": sorted(report.witnesses),
             "problems": [{"kind": p.kind, "record": p.record, "detail": p.detail} for p in report.problems],
             "warnings": report.warnings,
         }  # fmt: skip

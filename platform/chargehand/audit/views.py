@@ -88,6 +88,16 @@ class LogStatus(BaseModel):
     halted: str = Field(description="Why nothing can be added; empty: all is well")
 
 
+class RotationProof(BaseModel):
+    """How a key took over: the record that announces it, in the last checkpoint of the key before."""
+
+    index: int = Field(description="Zero-based number of the record")
+    size: int = Field(description="Of the checkpoint: the old key signs up to it, the new one what is longer")
+    leaf: str = Field(description="The exact signed bytes, base64; `detail.note` is signed by both keys")
+    path: list[str] = Field(description="Sibling hashes from the leaf up, hex")
+    checkpoint: str = Field(description="The note that the old key signed")
+
+
 class InclusionProof(BaseModel):
     """That a record is in the log that the newest signed checkpoint commits to (RFC 9162, 2.1.3; C2SP notes)."""
 
@@ -101,8 +111,10 @@ class InclusionProof(BaseModel):
     path: list[str] = Field(description="Sibling hashes from the leaf up, hex")
     root: str = Field(description="hex")
     checkpoint: str = Field(description="The signed note, as published")
-    key: str = Field(description="The log's verifier key (C2SP signed-note)")
+    key: str = Field(description="The verifier key that signed the checkpoint (C2SP signed-note)")
     public_key: str = Field(description="Ed25519, 32 bytes, base64")
+    first_key: str = Field(description="The log's first verifier key: the one to keep")
+    rotations: list[RotationProof] = Field(description="From the first key to the one that signed, in order")
 
 
 class CheckpointView(BaseModel):
@@ -112,8 +124,10 @@ class CheckpointView(BaseModel):
     origin: str
     size: int
     root: str = Field(description="hex")
-    key: str
+    key: str = Field(description="The verifier key that signed it")
     public_key: str
+    first_key: str = Field(description="The log's first verifier key: the one to keep")
+    rotations: list[RotationProof] = Field(description="From the first key to the one that signed, in order")
     cosigned_by: list[str]
     signed_at: str
 

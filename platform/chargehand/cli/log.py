@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from chargehand.audit.views import CheckpointView, Export, FilterFieldView, RecordDetail, RecordPage
 from chargehand.cli.client import Api
-from chargehand.cli.failure import USAGE, CommandFailed
+from chargehand.cli.failure import NOT_DONE, USAGE, CommandFailed
 from chargehand.cli.show import Json, clean, err, facts, json_out, out, pretty, state, table, when
 
 app = typer.Typer(no_args_is_help=True, help="Query, show, export and verify the action log.")
@@ -167,4 +168,34 @@ def checkpoint(as_json: Json = False) -> None:
         json_out(found)
         return
     out.print(found.checkpoint, markup=False)
-    err.print(f"[dim]Key: {clean(found.key)}. Keep it elsewhere; verify takes it as --key.[/]")
+    err.print(f"[dim]Key: {clean(found.first_key)}. Keep it elsewhere; verify takes it as --key.[/]")
+    if found.rotations:
+        err.print(f"[dim]Signed by a later key, {clean(found.key)}, which follows from it.[/]")
+
+
+@app.command("rotate-key")
+def rotate_key(
+    reason: Annotated[str, typer.Option("--reason", "-r", help="Why; it stands in every log.")],
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Let a new key sign the log, announced under the old one. Local: for whoever keeps the state folder."""
+    from chargehand.audit.model import Who
+    from chargehand.audit.rotation import rotate
+    from chargehand.database import Database
+    from chargehand.settings import settings
+
+    given = settings()
+    if not yes and not typer.confirm(f"Change the signing key in {given.state_dir}?", err=True):
+        raise CommandFailed("Nothing was changed.", code=NOT_DONE)
+    db = Database(given.database)
+    try:
+        who = Who(principal=f"service:operator.{getpass.getuser()}", signed_in_by="local")
+        done = rotate(db, given.state_dir, who=who, reason=reason)
+    finally:
+        db.close()
+    if as_json:
+        json_out({"public_key": done.public, "tenants": list(done.tenants)})
+        return
+    out.print(f"[green]✓[/] Announced in {len(done.tenants)} logs: {clean(', '.join(done.tenants))}")
+    err.print("[dim]It signs within a second while the platform runs. The key that you keep elsewhere stays good.[/]")

@@ -117,6 +117,6 @@ async def test_the_proof_has_what_is_documented(sqlite_log: ActionLog) -> None:
     made = sqlite_log.add(3)[1]
     sqlite_log.sign()
     proof = await sqlite_log.service.proof(TENANT, made.id)
-    documented = "format origin index size leaf leaf_hash fits path root checkpoint key public_key"
+    documented = "format origin index size leaf leaf_hash fits path root checkpoint key public_key first_key rotations"
     assert sorted(proof) == sorted(documented.split())
     assert (proof["index"], proof["size"], proof["fits"]) == (1, 3, True)
