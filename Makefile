@@ -96,6 +96,10 @@ chaos: $(VENV)/.test postgres ## The slow crash suites
 mutants: $(VENV)/.test ## Take every guard away, one at a time: its tests must notice (ARGS="grant. --jobs 2")
 	$(BIN)/python tests/mutants/runner.py $(ARGS)
 
+.PHONY: releases
+releases: $(VENV)/.test ## 200 waiting runs through ten releases that do not fit each other
+	$(BIN)/python -m pytest -m slow -s tests/behaviour/runs/test_releases.py $(ARGS)
+
 .PHONY: slow
 slow: $(VENV)/.test web/dist/index.html chromium postgres ## Every slow suite
 	$(BIN)/python -m pytest -m slow $(ARGS)

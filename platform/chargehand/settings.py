@@ -15,6 +15,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from chargehand.errors import BadSettings
 
+UNVERSIONED = "none"
+"""The release of a worker whose runs may go on with any other."""
+
 
 class Settings(BaseSettings):
     """What a process needs to know about its surroundings."""
@@ -46,7 +49,11 @@ class Settings(BaseSettings):
         None,
         max_length=100,
         pattern=r"^[A-Za-z0-9._-]+$",
-        description="Name of this release of the agents; set: runs stay on the release on which they began.",
+        description="Name of this release of the agents, on which its runs stay; default: a hash of what the agents "
+        "are; `none`: runs go on with whatever worker there is.",
+    )
+    release_share: float = Field(
+        100, ge=0, le=100, description="Of a hundred new runs, how many begin on a release whose first worker comes up."
     )
     payload_key_file: Path | None = Field(
         None, description="Key (32 bytes) that encrypts what Temporal stores; default: made in the state folder."

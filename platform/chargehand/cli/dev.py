@@ -22,7 +22,7 @@ from chargehand.database import Database
 from chargehand.discovery import DemoSystem, discover_demo_systems
 from chargehand.errors import BadSettings
 from chargehand.identity.demo import DEMO_PEOPLE, seed_demo
-from chargehand.settings import Settings, load
+from chargehand.settings import UNVERSIONED, Settings, load
 from chargehand.worker.dev_server import dev_server
 
 TEMPORAL_UI_OFFSET = 1000
@@ -120,6 +120,8 @@ def _processes(settings: Settings, systems: list[DemoSystem]) -> list[ProcessSpe
         specs.append(_demo(system, settings, base))
     trusted = base | ours | served
     sealed = base | {key: value for key, value in ours.items() if key not in SECRETS}
+    # Here nobody keeps an older worker up: what is edited goes on with the runs there are, as long as it fits.
+    sealed.setdefault("CHARGEHAND_RELEASE", UNVERSIONED)
     specs.append(
         _ours(
             settings,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 
@@ -32,6 +33,7 @@ COMMANDS = (
 GROUPS = (
     ("run", "chargehand.cli.run", "app"),
     ("schedule", "chargehand.cli.schedule", "app"),
+    ("release", "chargehand.cli.release", "app"),
     ("approvals", "chargehand.cli.approvals", "app"),
     ("log", "chargehand.cli.log", "app"),
     ("agents", "chargehand.cli.agents", "app"),
@@ -93,4 +95,9 @@ def _fail(failure: CommandFailed, arguments: Sequence[str]) -> int:
 
 def main() -> None:
     """The `chargehand` command."""
-    sys.exit(run(sys.argv[1:]))
+    code = run(sys.argv[1:])
+    if "temporalio.bridge.temporal_sdk_bridge" in sys.modules:  # the interpreter sometimes aborts while it unloads it
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)

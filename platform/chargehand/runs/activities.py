@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from temporalio import activity
@@ -115,7 +115,7 @@ class GatewayActivities:
     @activity.defn(name="tool_call")
     async def tool_call(self, given: ToolCallIn) -> ToolCallOut:
         """Through the gateway. What is not the call's fault is tried again, for ever; nothing was sent meanwhile."""
-        facts = await self._run()
+        facts = await self._run(given.telling)
         key = call_key(facts.tenant, facts.run, given.position)
         call = ToolCall(
             tenant=facts.tenant,
@@ -157,7 +157,7 @@ class GatewayActivities:
     @activity.defn(name="model_call")
     async def model_call(self, given: ModelCallIn) -> ModelCallOut:
         """Ask the configured model; the answer is kept by key, so that a crash does not pay twice."""
-        facts = await self._run()
+        facts = await self._run(given.telling)
         await self._tell(facts, given.telling)
         request = ModelRequest(
             tenant=facts.tenant,
@@ -184,12 +184,12 @@ class GatewayActivities:
 
     @activity.defn(name="record_events")
     async def record_events(self, telling: Telling) -> None:
-        await self._tell(await self._run(), telling)
+        await self._tell(await self._run(telling), telling)
 
     @activity.defn(name="remind")
     async def remind(self, given: Reminder) -> None:
         """Remind or escalate. Both are harmless when repeated or when it was closed meanwhile."""
-        facts = await self._run()
+        facts = await self._run(given.telling)
         await self._tell(facts, given.telling)
         if given.id.startswith("task_"):
             return  # the event above is the reminder: the console shows the task as due
@@ -206,7 +206,7 @@ class GatewayActivities:
     @activity.defn(name="person_task")
     async def person_task(self, given: PersonTaskIn) -> PersonTaskOut:
         """Put a question to a person; putting it twice changes nothing."""
-        facts = await self._run()
+        facts = await self._run(given.telling)
         to = facts.principal if given.to == "principal" else given.to
 
         def unit(tx: Transaction) -> Mapping[str, Any]:
@@ -238,7 +238,7 @@ class GatewayActivities:
     @activity.defn(name="expire_task")
     async def expire_task(self, given: Reminder) -> PersonTaskOut:
         """Close a question whose time is over, unless it was answered: then the answer."""
-        facts = await self._run()
+        facts = await self._run(given.telling)
 
         def unit(tx: Transaction) -> Mapping[str, Any]:
             if store.close_task(tx, given.id, "expired"):
@@ -253,7 +253,7 @@ class GatewayActivities:
     @activity.defn(name="start_child")
     async def start_child(self, given: ChildIn) -> ChildOut:
         """A run for another agent, for the same person; policy decides as for a start by hand."""
-        facts = await self._run()
+        facts = await self._run(given.telling)
         await self._tell(facts, given.telling)
         key = f"child:{call_key(facts.tenant, facts.run, given.position)}"
         try:
@@ -267,7 +267,7 @@ class GatewayActivities:
     @activity.defn(name="finish_run")
     async def finish_run(self, given: Finish) -> None:
         """Record how the run ended, once."""
-        facts = await self._run()
+        facts = await self._run(given.telling)
 
         def unit(tx: Transaction) -> None:
             self._events(tx, facts, given.telling)
@@ -307,9 +307,18 @@ class GatewayActivities:
         except Unavailable as error:
             raise _again(error) from error
 
-    async def _run(self) -> RunFacts:
-        """The run whose workflow asks. A workflow that is no run of ours is refused."""
-        run = activity.info().workflow_id or ""
+    async def _run(self, telling: Telling) -> RunFacts:
+        """The run whose workflow asks, on the version on which it says that it began."""
+        facts = await self._facts_of(activity.info().workflow_id or "")
+        began = next((str(one.data["version"]) for one in telling.events if one.kind == "run.started"), facts.version)
+        if began != facts.version:  # whoever started it knows another release than the one that took it
+            facts = replace(facts, version=began)
+            await self._write(lambda tx: store.set_version(tx, facts.run, began))
+            self._facts[facts.run] = facts
+        return facts
+
+    async def _facts_of(self, run: str) -> RunFacts:
+        """A workflow that is no run of ours is refused."""
         known = self._facts.get(run)
         if known is not None:
             return known

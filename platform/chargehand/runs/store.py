@@ -168,6 +168,11 @@ def set_version(tx: Transaction, run: str, version: str) -> None:
     tx.connection.execute(RUN.update().where(RUN.c.id == run).values(agent_version=version))
 
 
+def set_version(tx: Transaction, run: str, version: str) -> None:
+    """The version on which a run began."""
+    tx.connection.execute(RUN.update().where(RUN.c.id == run).values(agent_version=version))
+
+
 def add_events(tx: Transaction, tenant: str, run: str, events: Sequence[Mapping[str, Any]]) -> None:
     """Insert a run's events; repeated ones change nothing."""
     insert_ignore(tx.connection, EVENT, [{"tenant": tenant, "run": run, **event} for event in events])

@@ -43,7 +43,7 @@ class AgentRun:
         run_inline()
         if self.input.carried is None:
             undo = [one.tool.name for one in self.spec.undo]
-            self.journal.add("run.started", {"agent": self.spec.name, "version": self.input.version, "undo": undo})
+            self.journal.add("run.started", {"agent": self.spec.name, "version": self.spec.version, "undo": undo})
         try:
             result = await self._executed()
         except Exception as error:

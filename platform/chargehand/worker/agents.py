@@ -20,8 +20,8 @@ from chargehand.runs.model import QUEUE_AGENTS
 from chargehand.runs.node_activity import io_node
 from chargehand.runs.plugin import langgraph_plugin
 from chargehand.runs.registry import register
-from chargehand.runs.releases import make_current, pinned_to
-from chargehand.settings import Settings
+from chargehand.runs.releases import introduce, is_new, pinned_to, release_of
+from chargehand.settings import UNVERSIONED, Settings
 from chargehand.worker.lifecycle import run, until_told
 
 GRACE = timedelta(seconds=10)
@@ -50,11 +50,15 @@ async def serve(given: Settings, catalog: AgentCatalog | None = None) -> None:
     """Serve the agents' queue until SIGTERM or SIGINT. Raises BadSettings, RuntimeUnavailable."""
     refuse_credentials(os.environ)
     tracing.setup("agents", given)
-    register(catalog or discover_agents())
+    agents = catalog or discover_agents()
+    register(agents)
     client = await connect(given)
-    async with agent_worker(client, release=given.release):
-        if given.release:
-            await make_current(client, given.release)
+    release = None if given.release == UNVERSIONED else given.release or release_of(agents)
+    # A worker that comes back routes nothing: an older release would take over from a newer one.
+    new = release is not None and await is_new(client, release)
+    async with agent_worker(client, release=release):
+        if release is not None and new:
+            await introduce(client, release, given.release_share)
         await until_told()
 
 

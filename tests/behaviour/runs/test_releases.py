@@ -1,146 +1,122 @@
-"""A release that breaks the graph strands nothing: runs stay on the release on which they began; rolling back works.
+"""Releases that break graph, state, tools and policy strand nothing: each run ends on the release on which it began.
 
 On Temporal's real dev server: the time-skipping one knows no Worker Deployments. Each release is a process of its own.
+The short form runs with all tests; `make releases` runs 200 runs through ten releases.
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
-import subprocess
-import sys
+import itertools
+import json
 import time
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from collections import Counter
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
-from temporalio.client import Client
 
-from chargehand.approvals.service import ApprovalService
-from chargehand.audit import log
-from chargehand.database import Database
-from chargehand.gateway.desk import Desk
-from chargehand.gateway.gateway import Gateway
-from chargehand.identity.model import Principal, SignedIn
-from chargehand.runs.activities import GatewayActivities
-from chargehand.runs.client import connect
+from chargehand import clock
+from chargehand.agents.catalog import AgentCatalog
 from chargehand.runs.model import ENDED
-from chargehand.runs.outbox import Outbox
-from chargehand.runs.releases import current, make_current
-from chargehand.runs.service import RunService, connected
-from chargehand.settings import Settings
-from chargehand.testing import FakeConnectors, allow_everything
-from chargehand.testing.worlds import NoModel
-from chargehand.worker.dev_server import dev_server
-from chargehand.worker.gateway import gateway_worker
-from fixtures import release_worker
-from fixtures.processes import free_port
-
-AMY = SignedIn(Principal("demo", "person:amy", "Amy"), "local")
-PATIENCE_SECONDS = 60
+from chargehand.runs.releases import current, make_current, release_of, releases
+from fixtures.company import AMY, Here, company, until
+from fixtures.release_worker import WAITS, effects, release, story
 
 pytestmark = pytest.mark.stack
 
 
-class Here:
-    """Temporal and agent workers as processes; the gateway worker in this one."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.port = free_port()
-        self.processes: dict[str, subprocess.Popen[bytes]] = {}
-        self.runs: RunService
-        self.client: Client
-
-    def spawn(self, name: str, command: list[str], **more: str) -> None:
-        environment = {
-            "PATH": os.environ["PATH"],
-            "PYTHONPATH": str(Path(__file__).parents[2]),
-            "CHARGEHAND_TEMPORAL_ADDRESS": f"127.0.0.1:{self.port}",
-            "CHARGEHAND_STATE_DIR": str(self.folder),
-            **more,
-        }
-        with (self.folder / f"{name}.log").open("ab") as lines:
-            self.processes[name] = subprocess.Popen(command, env=environment, stdout=lines, stderr=lines)
-
-    async def release(self, name: str) -> None:
-        """Start a worker of a release and wait until new runs begin on it."""
-        self.spawn(name, [sys.executable, release_worker.__file__, name], CHARGEHAND_RELEASE=name)
-
-        async def is_current() -> bool:
-            return await current(self.client) == name
-
-        await self.until(is_current)
-
-    async def until(self, condition: Any) -> None:
-        until = time.monotonic() + PATIENCE_SECONDS
-        while True:
-            try:
-                if await condition():
-                    return
-            except Exception:  # not there yet
-                pass
-            assert time.monotonic() < until, "waited too long"
-            await asyncio.sleep(0.1)
-
-    async def start(self) -> str:
-        """A run that waits for a person on the release that is current."""
-        run = (await self.runs.start(AMY, "staged", {})).id
-
-        async def asks() -> bool:
-            return bool(await self.runs.tasks(AMY, run=run))
-
-        await self.until(asks)
-        return run
-
-    async def end(self, run: str) -> Any:
-        (task,) = await self.runs.tasks(AMY, run=run)
-        await self.runs.answer(AMY, task.id, "go")
-
-        async def ended() -> bool:
-            return (await self.runs.get(AMY, run)).state in ENDED
-
-        await self.until(ended)
-        return (await self.runs.get(AMY, run)).result
-
-
-@asynccontextmanager
-async def company(folder: Path) -> AsyncGenerator[Here]:
-    here = Here(folder)
-    db = Database(f"sqlite:///{folder / 'chargehand.db'}")
-    db.create_schema()
-    log.initialise(db)
-    here.spawn("temporal", dev_server(here.port))
-    try:
-        here.client = await connect(Settings(temporal_address=f"127.0.0.1:{here.port}", state_dir=folder))
-        policy = allow_everything()
-        approvals = ApprovalService(db, policy)
-        catalog = release_worker.catalog("v1")
-        here.runs = RunService(db, connected(here.client), catalog, policy, approvals)
-        fakes = FakeConnectors({})
-        gateway = Gateway(db, Desk(policy, {}, fakes, "test"))
-        activities = GatewayActivities(db, gateway, NoModel(), approvals, here.runs.start_child)
-        outbox = asyncio.create_task(Outbox(db, here.runs, approvals).run())
-        async with gateway_worker(here.client, activities):
-            yield here
-        outbox.cancel()
-    finally:
-        for process in here.processes.values():
-            process.kill()
-            process.wait()
-        db.close()
-
-
-async def test_each_run_ends_on_the_release_on_which_it_began(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("count", "runs", "timer_seconds"),
+    [
+        pytest.param(3, 12, 25, id="3-releases"),
+        pytest.param(10, 200, 240, id="10-releases", marks=[pytest.mark.slow, pytest.mark.timeout(1200)]),
+    ],
+)
+async def test_no_run_is_wedged_and_no_step_runs_on_another_release(
+    tmp_path: Path, count: int, runs: int, timer_seconds: int, record_property: pytest.RecordProperty
+) -> None:
+    began = time.monotonic()
+    started: list[tuple[str, str]] = []
+    names = itertools.count(1)
     async with company(tmp_path) as here:
-        await here.release("v1")
-        old = await here.start()
-        await here.release("v2")
-        new = await here.start()
-        await make_current(here.client, "v1")
-        rolled_back = await here.start()
-        assert (await here.end(old))["log"] == ["v1 before", "v1 after go"]
-        assert (await here.end(new))["log"] == ["v2 other", "v2 way", "v2 round go"]
-        assert (await here.end(rolled_back))["log"] == ["v1 before", "v1 after go"]
+        at = clock.now() + timedelta(seconds=timer_seconds)
+
+        async def start(number: int) -> None:
+            new = [
+                (await here.start(f"job-{next(names)}", wait := WAITS[place % 4], at), wait) for place in range(number)
+            ]
+            started.extend(new)
+            await until(lambda: here.waits([run for run, _ in new]))
+
+        each = runs // count
+        for number in range(1, count + 1):
+            ramps, comes_back, dies = number % 5 == 2, number % 5 == 3, number % 5 == 4
+            await here.release(number, share=50 if ramps else 100)
+            here.revision = number
+            if number == count - 1:
+                here.pins.change()  # a tool is reviewed anew while calls of it wait for people
+            if comes_back:  # half of its runs, then back to the release before, then on again
+                await start(each // 2)
+                await make_current(here.client, f"v{number - 1}")
+                await start(each - each // 2 - 1)
+                await make_current(here.client, f"v{number}")
+                await start(1)
+            else:
+                await start(each)
+            if ramps:
+                await make_current(here.client, f"v{number}")
+            if dies:  # a worker of an old release dies and comes back: it takes nothing over
+                here.kill("v1")
+                await here.release(1, share=0)
+                assert await current(here.client) == f"v{number}"
+        shares = {one.name: (one.share, one.open_runs, one.may_stop) for one in await releases(here.client)}
+        going = asyncio.create_task(here.all_go())
+        await until(lambda: _all_ended(here, started), timer_seconds + 300)
+        going.cancel()
+        await _check(here, started, record_property)
+        await until(lambda: _drained(here))
+        states = {one.name: one.may_stop for one in await releases(here.client)}
+    assert shares[f"v{count}"][0] == 100
+    assert sum(open_ for _, open_, _ in shares.values()) >= len(started) * 3 // 4  # timers may have fired already
+    assert states == {f"v{number}": number != count for number in range(1, count + 1)}
+    record_property("seconds", round(time.monotonic() - began))
+
+
+async def _all_ended(here: Here, started: list[tuple[str, str]]) -> bool:
+    return all([(await here.runs.get(AMY, run)).state in ENDED for run, _ in started])
+
+
+async def _drained(here: Here) -> bool:
+    return not any(one.open_runs for one in await releases(here.client))
+
+
+async def _check(here: Here, started: list[tuple[str, str]], record_property: pytest.RecordProperty) -> None:
+    """Each run wrote down one release only, in that release's own words, and had its effects once."""
+    on: Counter[str] = Counter()
+    refused = 0
+    expected = 0
+    for run, wait in started:
+        detail = await here.runs.get(AMY, run)
+        assert detail.state == "succeeded", detail
+        (log,) = [value for name, value in detail.result.items() if name.startswith("log_")]
+        number = int(log[0].partition(":")[0])
+        on[f"v{number}"] += 1
+        said = [line.replace("approval denied", "approval succeeded") for line in log]
+        assert said == story(number, wait), log
+        refused += said != log
+        expected += effects(number, wait) - (said != log)
+        assert detail.agent_version == f"version-{number}"
+        events = await here.runs.events(AMY, run, limit=1000)
+        assert events[0].data["version"] == f"version-{number}"
+        assert [event.seq for event in events] == list(range(1, detail.events + 1))
+    assert len(here.lab.effects) == len(set(here.lab.effects)) == expected
+    figures = {"runs": len(started), "on": dict(on), "refused_after_review": refused, "effects": expected}
+    record_property("figures", figures)
+    print(json.dumps(figures))  # `make releases` shows it
+
+
+def test_a_release_is_what_its_agents_are() -> None:
+    one, other = AgentCatalog([release(1)]), AgentCatalog([release(2)])
+    assert release_of(one) == release_of(AgentCatalog([release(1)]))
+    assert release_of(one) != release_of(other)
