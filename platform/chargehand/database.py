@@ -97,6 +97,18 @@ class Database:
         """`write`, for callers without an event loop."""
         return self._submit(unit).result()
 
+    def write_apart(self, unit: Callable[[Transaction], T]) -> T:
+        """`write_now` beside the group commit where the database lets two write at once, so that nobody waits for it.
+
+        For long work on rows that nobody else writes. On SQLite, which has one writer, it waits its turn.
+        """
+        if self.is_sqlite:
+            return self.write_now(unit)
+        work = _Work(unit, Future(), contextvars.copy_context())
+        work.done.set_running_or_notify_cancel()
+        self._commit([work])
+        return work.done.result()
+
     async def read(self, query: Callable[[Connection], T]) -> T:
         """Run `query` on a snapshot, off the event loop."""
         return await asyncio.to_thread(self.read_now, query)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from pathlib import Path
 
 from sqlalchemy import select
 
 from chargehand.audit.format import BadNote
-from chargehand.audit.integrator import Integrator
+from chargehand.audit.integrator import Integrator, rest
 from chargehand.audit.siem import Receiver, SiemStream, receiver
 from chargehand.audit.store import HeadRow, table
 from chargehand.audit.witnesses import Witness
@@ -36,9 +37,10 @@ async def keep(db: Database, given: Settings, stop: asyncio.Event) -> None:
     to = receiver(given.siem_url, token) if given.siem_url else None
     try:
         while not stop.is_set():
+            began = time.monotonic()
             await asyncio.to_thread(_once, db, given.state_dir, integrator, to)
             try:
-                await asyncio.wait_for(stop.wait(), INTERVAL_SECONDS)
+                await asyncio.wait_for(stop.wait(), rest(began, INTERVAL_SECONDS))
             except TimeoutError:
                 continue
     finally:

@@ -24,12 +24,13 @@ from chargehand.errors import AuditUnavailable
 
 DEFAULT_NAME = "chargehand.local"
 
-_TAKE = "UPDATE audit_head SET size = size + {0} WHERE tenant = {0} AND halted = '' RETURNING size"
+_TAKE = "UPDATE audit_head SET size = size + ? WHERE tenant = ? AND halted = '' RETURNING size"
 _INSERT_MANY = "INSERT INTO audit_leaf (tenant, seq, leaf) VALUES (?, ?, ?)"
-_INSERT_UNNEST = (
-    "INSERT INTO audit_leaf (tenant, seq, leaf) "
-    "SELECT %s, %s + o - 1, l FROM unnest(%s::bytea[]) WITH ORDINALITY AS x(l, o)"
-)
+_TAKE_AND_INSERT = """
+WITH head AS (UPDATE audit_head SET size = size + %s WHERE tenant = %s AND halted = '' RETURNING tenant, size)
+INSERT INTO audit_leaf (tenant, seq, leaf)
+SELECT head.tenant, head.size - %s + o - 1, l FROM head, unnest(%s::bytea[]) WITH ORDINALITY AS x(l, o)
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,25 +109,29 @@ def _flush(connection: Connection, entries: list[Entry]) -> None:
 
 
 def _insert(connection: Connection, tenant: str, batch: list[bytes]) -> None:
+    """Number and insert a batch; holds the tenant's head row until the commit."""
     raw: Any = connection.connection.driver_connection
-    if connection.dialect.name == "sqlite":
-        end = _take(connection, raw, "?", tenant, len(batch))
-        raw.executemany(_INSERT_MANY, [(tenant, end - len(batch) + n, leaf) for n, leaf in enumerate(batch)])
-    else:
-        end = _take(connection, raw, "%s", tenant, len(batch))
-        raw.execute(_INSERT_UNNEST, (tenant, end - len(batch), batch))
-
-
-def _take(connection: Connection, raw: Any, mark: str, tenant: str, count: int) -> int:
-    """The size of the tenant's log after `count` more; holds its head row until the commit."""
-    statement = _TAKE.format(mark)
-    row = raw.execute(statement, (count, tenant)).fetchone()
-    if row is None:
-        _open_tenant(connection, tenant)
-        row = raw.execute(statement, (count, tenant)).fetchone()
-    if row is None:
+    add = _add_sqlite if connection.dialect.name == "sqlite" else _add_postgresql
+    if add(raw, tenant, batch):
+        return
+    _open_tenant(connection, tenant)
+    if not add(raw, tenant, batch):
         raise AuditUnavailable(f"The action log of {tenant!r} could not be opened.")
-    return int(row[0])
+
+
+def _add_sqlite(raw: Any, tenant: str, batch: list[bytes]) -> bool:
+    """Whether the tenant has a log that may be appended to."""
+    row = raw.execute(_TAKE, (len(batch), tenant)).fetchone()
+    if row is not None:
+        first = row[0] - len(batch)
+        raw.executemany(_INSERT_MANY, [(tenant, first + n, leaf) for n, leaf in enumerate(batch)])
+    return row is not None
+
+
+def _add_postgresql(raw: Any, tenant: str, batch: list[bytes]) -> bool:
+    """The same in one statement: a round trip less, and the order comes from the array."""
+    size = len(batch)
+    return raw.execute(_TAKE_AND_INSERT, (size, tenant, size, batch)).rowcount == size
 
 
 def _open_tenant(connection: Connection, tenant: str) -> None:

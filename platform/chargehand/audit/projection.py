@@ -6,6 +6,7 @@ writes can be dropped and rebuilt from the leaves, and no proof depends on it.
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any, cast
@@ -21,8 +22,11 @@ from chargehand.audit.words import of_record, of_values
 from chargehand.database import Database, Transaction
 from chargehand.errors import DatabaseUnavailable
 
-CHUNK = 256
+CHUNK_SQLITE = 256
 """Leaves a transaction: small, because other writers wait behind it."""
+
+CHUNK_POSTGRESQL = 1_024
+"""There nobody waits behind it."""
 
 _SEALED = b'{"sealed":'
 
@@ -48,18 +52,18 @@ _PLAIN = [
 ]
 
 
-def project(db: Database, tenant: str, *, limit: int | None = None) -> int:
-    """Bring a tenant's rows up to where its log is now, or `limit` records further; returns how many are to do then.
+def project(db: Database, tenant: str, *, seconds: float | None = None) -> int:
+    """Bring a tenant's rows up to where its log is now, for `seconds` at most; returns how many are to do then.
 
     What is appended meanwhile is left for the next call, so that a busy log does not hold the caller for ever.
     """
     start, target, chunk = db.read_now(lambda connection: _pending(connection, tenant))
-    first = start
-    while chunk and start < target and (limit is None or start - first < limit):
+    until = None if seconds is None else time.monotonic() + seconds
+    while chunk and start < target and (until is None or time.monotonic() < until):
         sealed = _sealed_words(db, tenant, chunk)
         rows = [_row(tenant, start + n, leaf, sealed.get(n, "")) for n, leaf in enumerate(chunk) if leaf is not None]
         end = start + len(chunk)
-        db.write_now(lambda tx, start=start, end=end, rows=rows: _write(tx, tenant, start, end, rows))
+        db.write_apart(lambda tx, start=start, end=end, rows=rows: _write(tx, tenant, start, end, rows))
         start, _, chunk = db.read_now(lambda connection: _pending(connection, tenant))
     return max(target - start, 0)
 
@@ -113,9 +117,10 @@ def _pending(connection: Connection, tenant: str) -> tuple[int, int, list[bytes 
     if start >= size:
         return start, size, []
     leaf = table(LeafRow)
+    chunk = CHUNK_SQLITE if connection.dialect.name == "sqlite" else CHUNK_POSTGRESQL
     found = connection.execute(
         select(leaf.c.leaf)  # a retired one is None
-        .where(leaf.c.tenant == tenant, leaf.c.seq >= start, leaf.c.seq < start + CHUNK)
+        .where(leaf.c.tenant == tenant, leaf.c.seq >= start, leaf.c.seq < start + chunk)
         .order_by(leaf.c.seq)
     )
     return start, size, [row.leaf for row in found]
