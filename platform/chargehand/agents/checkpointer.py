@@ -8,7 +8,7 @@ a run that fails can be taken up at one of them. `dump` writes the newest state 
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from langchain_core.runnables import RunnableConfig
@@ -37,16 +37,27 @@ class _Live:
 
 @dataclass(slots=True)
 class Superstep:
-    """The graph's state between two supersteps. `nodes` are those that began from it, `position` the next leaf's."""
+    """The graph's state between two supersteps. `position` is the next leaf's, `counter` how many states were numbered
+    by then, `step` LangGraph's number of the superstep.
+    """
 
     checkpoint: str
     position: int
+    counter: int
+    step: int
     parts: dict[str, Any]
-    nodes: list[str] = field(default_factory=list[str])
 
     def dump(self) -> str:
         """Raises BadInput when something in the state can't be kept."""
         return saved.dumps(self.parts)
+
+    async def nodes(self, graph: Any) -> list[str]:
+        """The nodes of the compiled graph that begin from here."""
+        there = RunCheckpointer(Ledger())
+        there.take(self.parts)
+        config = {"configurable": {"thread_id": THREAD, "__pregel_checkpointer": there}}
+        begin: tuple[str, ...] = (await graph.aget_state(config)).next
+        return list(dict.fromkeys(name for name in begin if not name.startswith("__")))
 
 
 class RunCheckpointer(InMemorySaver):
@@ -58,7 +69,7 @@ class RunCheckpointer(InMemorySaver):
         self._ledger = ledger
         self.supersteps: deque[Superstep] = deque(maxlen=KEPT_SUPERSTEPS)
         if state:
-            self._load(saved.loads(state))
+            self.take(saved.loads(state))
 
     async def aput(
         self,
@@ -82,11 +93,6 @@ class RunCheckpointer(InMemorySaver):
         metadata: Any = self.serde.loads_typed(known[max(known)][1]) if known else {}
         return int(metadata.get("step", NOT_BEGUN))
 
-    def began(self, node: str) -> None:
-        """A node of the graph itself begins from its newest state."""
-        if self.supersteps and node not in self.supersteps[-1].nodes:
-            self.supersteps[-1].nodes.append(node)
-
     def dump(self) -> str:
         """The newest state of every namespace, with its pending writes. Raises BadInput when it can't be kept."""
         return saved.dumps(self._parts(list(self.storage[THREAD]), with_writes=True))
@@ -94,7 +100,8 @@ class RunCheckpointer(InMemorySaver):
     def _remember(self, checkpoint: str) -> None:
         if self.supersteps and self.supersteps[-1].checkpoint == checkpoint:
             return
-        self.supersteps.append(Superstep(checkpoint, self._ledger.next_position, self._parts([""], with_writes=False)))
+        ledger, parts = self._ledger, self._parts([""], with_writes=False)
+        self.supersteps.append(Superstep(checkpoint, ledger.next_position, ledger.next_checkpoint, self.step, parts))
 
     def _parts(self, namespaces: list[str], *, with_writes: bool) -> dict[str, Any]:
         states = [
@@ -115,7 +122,8 @@ class RunCheckpointer(InMemorySaver):
         ]
         return {"format": _FORMAT, "states": states, "values": values, "writes": writes}
 
-    def _load(self, parts: dict[str, Any]) -> None:
+    def take(self, parts: dict[str, Any]) -> None:
+        """Hold the state that these parts are."""
         for namespace, checkpoint, state, metadata, parent in parts["states"]:
             kept: Any = (("live", state), ("live", metadata), parent or None)
             self.storage[THREAD][namespace][checkpoint] = kept

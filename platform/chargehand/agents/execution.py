@@ -48,7 +48,7 @@ async def execute(
         # What was counted in another history counts here too.
         config["recursion_limit"] = max(1, spec.recursion_limit - (graph.step - runtime.ledger.since))
         try:
-            output, interrupts = await _stream(spec, given, config, runtime, graph)
+            output, interrupts = await _stream(spec, given, config, runtime)
         except GraphDrained:
             runtime.at_boundary(graph)
             given = None
@@ -78,9 +78,7 @@ class _Leaving(RunControl):
         return self._runtime.leaves()
 
 
-async def _stream(
-    spec: AgentSpec, given: Any, config: Any, runtime: Runtime, saver: RunCheckpointer
-) -> tuple[Any, list[Interrupt]]:
+async def _stream(spec: AgentSpec, given: Any, config: Any, runtime: Runtime) -> tuple[Any, list[Interrupt]]:
     output: Any = None
     interrupts: dict[str, Interrupt] = {}
     # Answers to interrupts are only in memory until their nodes have taken them.
@@ -110,7 +108,6 @@ async def _stream(
             elif kind == "tasks":
                 if not namespace:
                     leaving.armed = True
-                    saver.began(str(data["name"]))
                 _tell_node(runtime, namespace, cast("Mapping[str, Any]", data))
             elif kind == "checkpoints":
                 seen = {"path": path("|".join(namespace)), "state": data["values"], "next": list(data["next"])}

@@ -273,10 +273,14 @@ def _steer(run: str, how: str, body: dict[str, Any], *, as_json: bool) -> None:
 
 
 @app.command("retry")
-def retry(run: RunId, as_json: Json = False) -> None:
-    """Start a failed or stopped run again from its input, as a new run."""
+def retry(
+    run: RunId,
+    step: Annotated[str, typer.Option("--from", help="A step at which to take it up; else from its input.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Start a failed or stopped run again, from its input or at a step, as a new run."""
     with Api() as api:
-        found = api.post(Run, f"/runs/{run}/retry")
+        found = api.post(Run, f"/runs/{run}/retry", {"from": step} if step else {})
     if as_json:
         json_out(found)
         return

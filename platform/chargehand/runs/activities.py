@@ -23,7 +23,7 @@ from chargehand.errors import Ambiguous, ChargehandError, ConnectorUnavailable, 
 from chargehand.gateway.model import ApprovalNeeded, ToolCall
 from chargehand.models.model import ModelAnswer, ModelRequest
 from chargehand.outcome import Outcome
-from chargehand.runs import store
+from chargehand.runs import saved_store, store
 from chargehand.runs.heartbeat import heartbeat
 from chargehand.runs.keys import call_key
 from chargehand.runs.model import OPEN
@@ -37,6 +37,7 @@ from chargehand.runs.payloads import (
     PersonTaskIn,
     PersonTaskOut,
     Reminder,
+    Saved,
     Telling,
     ToolCallIn,
     ToolCallOut,
@@ -271,6 +272,7 @@ class GatewayActivities:
 
         def unit(tx: Transaction) -> None:
             self._events(tx, facts, given.telling)
+            saved_store.save(tx, facts.tenant, facts.run, [_saved(one) for one in given.saved])
             columns = {
                 "result": dumps(given.result) if given.result is not None else "",
                 "failure": dumps(given.failure) if given.failure else "",
@@ -362,6 +364,10 @@ async def _settled(told: asyncio.Task[None]) -> None:
 
 def _task_out(row: Mapping[str, Any]) -> PersonTaskOut:
     return PersonTaskOut(state=row["state"], answer=loads(row["answer"]), by=row["answered_by"])
+
+
+def _saved(one: Saved) -> dict[str, Any]:
+    return {**one.model_dump(), "nodes": dumps(one.nodes)}
 
 
 def _again(error: ChargehandError) -> ApplicationError:

@@ -12,9 +12,12 @@ from temporalio import workflow
 
 from chargehand.agents.checkpointer import RunCheckpointer
 from chargehand.agents.ledger import Ledger
+from chargehand.agents.model import AgentSpec
 from chargehand.errors import BadInput
 from chargehand.runs.journal import Journal
-from chargehand.runs.payloads import Carried, RunInput
+from chargehand.runs.payloads import Carried, RunInput, Saved
+
+MOST_SAVED_BYTES = 16 * 1024 * 1024
 
 if TYPE_CHECKING:
     from chargehand.runs.runtime import TemporalRuntime
@@ -42,12 +45,37 @@ def carry(runtime: TemporalRuntime, graph: RunCheckpointer) -> Carried | None:
         seen=sorted(runtime.seen),
         pause=runtime.pauses,
         tiers=None if runtime.tiers is None else sorted(runtime.tiers),
+        retried=runtime.retried,
     )
 
 
 def go_on(run: RunInput, carried: Carried) -> NoReturn:
     """End this history and begin the next. Raises what Temporal knows to be that."""
     workflow.continue_as_new(run.model_copy(update={"carried": carried}))
+
+
+async def states_of(spec: AgentSpec, graph: RunCheckpointer) -> list[Saved]:
+    """Where a run that ended badly can be taken up, newest first; nothing of what can't be kept, or is too much."""
+    states: list[Saved] = []
+    left = MOST_SAVED_BYTES
+    for number, one in reversed(list(enumerate(graph.supersteps))):
+        try:
+            state = one.dump()
+        except BadInput:
+            continue
+        left -= len(state)
+        nodes = await one.nodes(spec.compiled)
+        if not nodes or (left < 0 and states):
+            continue
+        kept = {"number": number, "nodes": nodes, "position": one.position, "counter": one.counter}
+        states.append(Saved.model_validate({**kept, "step": one.step, "state": state}))
+    return states
+
+
+def retried(run: RunInput) -> dict[str, str]:
+    """What a story tells of the run that is taken up."""
+    known = run.carried.retried if run.carried else None
+    return {"retry_of": known.run, "from": known.step} if known else {}
 
 
 def journal_of(run: RunInput) -> Journal:
@@ -70,5 +98,6 @@ def take_up(runtime: TemporalRuntime) -> RunCheckpointer:
     runtime.answers = {one.task: one for one in carried.answers}
     runtime.inbox = list(carried.inbox)
     runtime.pauses = carried.pause or runtime.pauses
+    runtime.retried = carried.retried
     runtime.tiers = None if carried.tiers is None else frozenset(carried.tiers)
     return RunCheckpointer(runtime.ledger, carried.graph)

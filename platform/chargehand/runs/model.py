@@ -88,6 +88,15 @@ class RunDetail(RunSummary):
 
 
 @dataclass(frozen=True, slots=True)
+class RetryStep:
+    """A state at which a run can be taken up: these nodes begin from it. `refused` says why it can't be, if so."""
+
+    number: int
+    nodes: tuple[str, ...]
+    refused: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class RunEvent:
     """One line of a run's story. `seq` counts from 1 without gaps; the same event always has the same number.
 

@@ -124,11 +124,23 @@ class IoNodeIn(_Payload):
     value: Any
 
 
+class Saved(_Payload):
+    """A state at which a run that has failed or was stopped can be taken up; see `saved_store.SavedRow`."""
+
+    number: int
+    nodes: list[str]
+    position: int
+    counter: int
+    step: int
+    state: str
+
+
 class Finish(_Payload):
     state: str
     result: Any = None
     failure: dict[str, Any] | None = None
     telling: Telling
+    saved: list[Saved] = Field(default_factory=list[Saved])
 
 
 class Stop(_Payload):
@@ -168,8 +180,27 @@ class Done(_Payload):
     position: int = -1
 
 
+class Earlier(_Payload):
+    """What took effect in the run that is retried: a call with these arguments is answered with it, once.
+
+    `what` is SHA-256, hex, over the RFC 8785 form of [tool, arguments].
+    """
+
+    what: str
+    run: str
+    outcome: Outcome
+
+
+class Retried(_Payload):
+    """Which run is taken up, at which of its steps."""
+
+    run: str
+    step: str
+    earlier: list[Earlier] = Field(default_factory=list[Earlier])
+
+
 class Carried(_Payload):
-    """Everything that a run takes from one history to the next.
+    """Everything that a run takes from one history to the next, or from the run that it retries.
 
     `graph` is the graph's state as `agents.saved` writes it, `ledger` as `Ledger.dump` does. `seq` is the number of the
     last event, `untold` the events that no activity has been given. `open` holds what waits: deadlines, what was told.
@@ -188,6 +219,7 @@ class Carried(_Payload):
     seen: list[str] = Field(default_factory=list[str])
     pause: Pause | None = None
     tiers: list[str] | None = None
+    retried: Retried | None = None
 
 
 class RunInput(_Payload):

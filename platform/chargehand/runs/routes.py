@@ -34,6 +34,9 @@ from chargehand.runs.views import (
     Money,
     PauseRun,
     PersonTaskView,
+    RetryRun,
+    RetrySteps,
+    RetryStepView,
     RowProblem,
     RowsChecked,
     Run,
@@ -286,10 +289,25 @@ async def resume_run(run: str, body: PauseRun, request: Request, who: Caller) ->
 
 
 @router.post("/runs/{run}/retry", operation_id="retryRun", status_code=201)
-async def retry_run(run: str, request: Request, who: Caller) -> Run:
-    """Start a failed or stopped run again from its input, as a new run on my behalf."""
+async def retry_run(run: str, request: Request, who: Caller, body: RetryRun | None = None) -> Run:
+    """Start a failed or stopped run again, as a new run.
+
+    From its input it is a run on my behalf; `from` a step it goes on as the first one would have, for the same person,
+    and what took effect is not done again.
+    """
     await _visible(request, who, run)
-    return await _show(request, who, await _runs(request).retry(who, run))
+    runs = _runs(request)
+    if body is None or not body.from_step:
+        return await _show(request, who, await runs.retry(who, run))
+    return await _show(request, who, await runs.retry_from(who, run, body.from_step))
+
+
+@router.get("/runs/{run}/retry", operation_id="listRetrySteps")
+async def retry_steps(run: str, request: Request, who: Caller) -> RetrySteps:
+    """The steps at which a failed or stopped run can be taken up, and why some can't be."""
+    await _visible(request, who, run)
+    refused, steps = await _runs(request).retries.steps(who, run)
+    return RetrySteps(refused=refused, steps=[RetryStepView.model_validate(asdict(one)) for one in steps])
 
 
 @router.get("/agents/{agent}/figures", operation_id="getAgentFigures", tags=["agents"])

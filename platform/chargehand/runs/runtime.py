@@ -25,6 +25,7 @@ from chargehand.outcome import Failure, Outcome
 from chargehand.runs.carrying import carry, go_on
 from chargehand.runs.hops import ACTIVITY_LIMIT, HEARTBEAT, RETRY, Hops
 from chargehand.runs.journal import Journal
+from chargehand.runs.keys import what_of
 from chargehand.runs.model import QUEUE_GATEWAY
 from chargehand.runs.payloads import (
     Answer,
@@ -32,12 +33,14 @@ from chargehand.runs.payloads import (
     ChildIn,
     ChildOut,
     Done,
+    Earlier,
     IoNodeIn,
     ModelCallIn,
     ModelCallOut,
     PersonTaskIn,
     PersonTaskOut,
     Reminder,
+    Retried,
     RunInput,
     SentEvent,
     ToolCallIn,
@@ -69,6 +72,7 @@ class TemporalRuntime(Hops):
         self.tiers: frozenset[str] | None = None
         self.calls = 0
         self.done: list[Done] = []
+        self.retried: Retried | None = None
         self.open: dict[str, dict[str, Any]] = {}
         """What has begun and waits, by position or by what it is: what must stay as it was in the next history."""
 
@@ -89,6 +93,8 @@ class TemporalRuntime(Hops):
                 value=tool,
                 way_out="Add it to agent(…, tools=[…]).",
             )
+        if earlier := self._earlier(tool, arguments):
+            return self._reuse(earlier, tool, arguments, step, position)
         if str(position) not in self.open:
             limit = self.spec.budget.tool_calls
             if limit is not None and self.calls >= limit:
@@ -165,6 +171,27 @@ class TemporalRuntime(Hops):
             self.journal.add("call.settled", data, step=step)
             if answer.outcome.succeeded:
                 self._did(tool, arguments, answer.outcome, position)
+
+    def _earlier(self, tool: str, arguments: Mapping[str, Any]) -> Earlier | None:
+        """What the run that is retried did already, if it was exactly this; each is found once."""
+        if self.retried is None or not self.retried.earlier:
+            return None
+        try:
+            what = what_of(tool, arguments)
+        except ValueError:  # it is refused as soon as it is proposed
+            return None
+        found = next((one for one in self.retried.earlier if one.what == what), None)
+        if found is not None:
+            left = [one for one in self.retried.earlier if one is not found]
+            self.retried = self.retried.model_copy(update={"earlier": left})
+        return found
+
+    def _reuse(self, earlier: Earlier, tool: str, arguments: Mapping[str, Any], step: str, position: int) -> Outcome:
+        what = {"tool": tool, "position": position, "reused": earlier.run}
+        self.journal.add("call.proposed", {**what, "arguments": arguments}, step=step)
+        self.journal.add("call.settled", {**what, **earlier.outcome.model_dump(mode="json")}, step=step)
+        self._did(tool, arguments, earlier.outcome, position)
+        return earlier.outcome
 
     def _did(self, tool: str, arguments: Mapping[str, Any], outcome: Outcome, position: int) -> None:
         self.done.append(Done(tool=tool, arguments=dict(arguments), value=outcome.value, position=position))
@@ -344,13 +371,18 @@ class TemporalRuntime(Hops):
                 value=agent,
                 way_out="Add it to agent(…, agents=[…]).",
             )
+        tool = f"agent.{agent}"
+        if earlier := self._earlier(tool, value):
+            child_run = {"agent": agent, "run": earlier.outcome.call_key}
+            self.journal.add("agent.started", {**child_run, "position": position, "reused": earlier.run}, step=step)
+            self.journal.add("agent.finished", {**child_run, "state": earlier.outcome.state}, step=step)
+            return earlier.outcome
         child = await self._gateway(
             "start_child",
             lambda telling: ChildIn(agent=agent, input=dict(value), position=position, telling=telling),
             ChildOut,
             summary=f"start {agent}",
         )
-        tool = f"agent.{agent}"
         if not child.run:
             failure = Failure(kind="policy", detail=child.refused)
             return Outcome(state="denied", tool=tool, call_key="", failure=failure)

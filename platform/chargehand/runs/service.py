@@ -41,6 +41,7 @@ from chargehand.runs.model import (
     RunState,
 )
 from chargehand.runs.payloads import RunInput
+from chargehand.runs.retry import Retries
 from chargehand.runs.rows import dumps
 from chargehand.runs.starts import Policy, may_start, may_use, new_row, not_narrowed, run_record, write_start
 from chargehand.runs.steering import Steering, Withdrawals
@@ -67,6 +68,7 @@ class RunService:
         self.approvals = approvals
         self.history_events = settings().history_events
         self.steering = Steering(db, client, policy, approvals, self.get)
+        self.retries = Retries(db, agents, policy, self.get)
 
     # Start
 
@@ -135,6 +137,7 @@ class RunService:
             version=row["agent_version"],
             input=orjson.loads(row["input"]),
             history_events=self.history_events,
+            carried=await self.retries.carried(row) if row["retry_from"] else None,
         )
         try:
             with telemetry.within(row["trace_id"]):
@@ -270,8 +273,16 @@ class RunService:
         detail = await self.get(who, run)
         if detail.state not in ("failed", "stopped"):
             raise Conflict(f"Only a run that failed or was stopped can be retried; this one is {detail.state}.")
+        await self.db.read(lambda connection: refuse_erased(connection, who.principal.tenant, run))
         key = f"retry:{run}:{who.principal.id}"
         return await self.start(who, detail.agent, detail.input, request_key=key, retry_of=run)
+
+    async def retry_from(self, who: SignedIn, run: str, step: str) -> RunDetail:
+        """Take a failed or stopped run up at one of its steps. Raises as `retry.Retries.from_step` does."""
+        row = await self.retries.from_step(who, run, step)
+        if row["state"] == "starting":
+            await self._try_begin(row)
+        return await self.get(who, row["id"])
 
     async def send(self, who: SignedIn, run: str, name: str, payload: Any, *, event_id: str = "") -> None:
         """Send an event that the run may `wait_for`. Raises NotFound, Conflict, Forbidden, RuntimeUnavailable."""
@@ -283,7 +294,6 @@ class RunService:
         if row is None or row["state"] in ENDED:
             return False
         failure = {"detail": why, "kind": "lost", "way_out": "Look at its calls, then retry it."}
-        await self.db.read(lambda connection: refuse_erased(connection, who.principal.tenant, run))
         at = iso(clock.now())
         who = Who(principal="service:chargehand", agent=row["agent"], agent_version=row["agent_version"])
         record = Record(

@@ -179,6 +179,27 @@ class PauseRun(Request):
     reason: str = Field("", max_length=500, description="Why; it stands in the action log")
 
 
+class RetryRun(Request):
+    from_step: str = Field(
+        "", alias="from", max_length=500, description="A step, as the story names it; none: from its input"
+    )
+
+
+class RetryStepView(BaseModel):
+    """A step at which a run can be taken up."""
+
+    number: int
+    nodes: list[str]
+    refused: str = Field(description="Why it can't be; empty when it can")
+
+
+class RetrySteps(BaseModel):
+    """Where a run can be taken up, newest first."""
+
+    refused: str = Field(description="Why no step can be; empty when some can")
+    steps: list[RetryStepView]
+
+
 class StopRun(Request):
     reason: str = Field(min_length=1, max_length=500)
     hard: bool = Field(False, description="End it at once: nothing is taken back")

@@ -15,7 +15,7 @@ from temporalio.common import RawValue
 from temporalio.exceptions import ApplicationError, is_cancelled_exception
 
 from chargehand.agents.execution import execute
-from chargehand.runs.carrying import carry, go_on, journal_of, ledger_of, take_up
+from chargehand.runs.carrying import carry, go_on, journal_of, ledger_of, retried, states_of, take_up
 from chargehand.runs.failure import describe
 from chargehand.runs.hops import ACTIVITY_LIMIT, RETRY
 from chargehand.runs.inline import run_inline
@@ -41,9 +41,9 @@ class AgentRun:
     @workflow.run
     async def run(self, args: Sequence[RawValue]) -> Any:  # noqa: ARG002  # read in __init__, before any signal
         run_inline()
-        if self.input.carried is None:
-            undo = [one.tool.name for one in self.spec.undo]
-            self.journal.add("run.started", {"agent": self.spec.name, "version": self.spec.version, "undo": undo})
+        if self.journal.seq == 0:
+            what = {"agent": self.spec.name, "version": self.spec.version, **retried(self.input)}
+            self.journal.add("run.started", {**what, "undo": [one.tool.name for one in self.spec.undo]})
         try:
             result = await self._executed()
         except Exception as error:
@@ -103,9 +103,10 @@ class AgentRun:
             self.journal.add("undo.failed", describe(error, self.spec))
 
     async def _finish(self, state: str, **how: Any) -> None:
+        saved = [] if state == "succeeded" else await states_of(self.spec, self.graph)
         await workflow.execute_activity(
             "finish_run",
-            Finish(state=state, telling=self.journal.take(), **how),
+            Finish(state=state, telling=self.journal.take(), saved=saved, **how),
             task_queue=QUEUE_GATEWAY,
             start_to_close_timeout=ACTIVITY_LIMIT,
             retry_policy=RETRY,
