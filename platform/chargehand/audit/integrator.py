@@ -238,7 +238,7 @@ class Integrator:
             raise Tampered(f"the tree of {new.size} does not begin with the tree signed at {last.size}")
         tree.flush()
         signature = sign(signer.private, signer.key.name, new.text())
-        note = self._cosigned(Note(new.text(), (signature,)), new, tree)
+        note = self._cosigned(Note(new.text(), (signature,)), new, tree, published)
         published.publish(str(note))
         self._copy(tenant, new, str(note))
         tree.prune()
@@ -251,7 +251,8 @@ class Integrator:
             return
         missing = {witness.name for witness in self._witnesses} - set(signed.cosigned_by)
         if missing:
-            note = self._cosigned(Note.parse(signed.note), signed.checkpoint, published.tree(signed.checkpoint.size))
+            tree = published.tree(signed.checkpoint.size)
+            note = self._cosigned(Note.parse(signed.note), signed.checkpoint, tree, published)
             if str(note) != signed.note:
                 published.publish(str(note))
                 self._copy(tenant, signed.checkpoint, str(note))
@@ -259,12 +260,12 @@ class Integrator:
         if self._db.read_now(lambda connection: _newest_note(connection, tenant)) != signed.note:
             self._copy(tenant, signed.checkpoint, signed.note)
 
-    def _cosigned(self, note: Note, checkpoint: Checkpoint, tree: TileTree) -> Note:
+    def _cosigned(self, note: Note, checkpoint: Checkpoint, tree: TileTree, published: PublishedLog) -> Note:
         present = {signature.name for signature in note.signatures}
         for witness in self._witnesses:
             if witness.name not in present:
                 try:
-                    added = witness.cosign(note, checkpoint, tree)
+                    added = witness.cosign(note, checkpoint, tree, published.rotations())
                 except OSError as error:  # a witness that is away must not stop the log; the next tick asks again
                     _log.warning("Witness %s did not cosign size %d: %s", witness.name, checkpoint.size, error)
                     continue

@@ -4,12 +4,14 @@
 
 Implements `add-checkpoint` of https://c2sp.org/tlog-witness on the standard library. It keeps one file a log with the
 last checkpoint it signed, written before the signature leaves, so that it never cosigns two histories, crash or not.
+`add-key` lets it follow a log to a new key that the one before has announced.
 Run it on a machine that the log's operator does not control.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import threading
 import time
 from base64 import b64decode
@@ -20,6 +22,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from chargehand.audit import keys
+from chargehand.audit.chain import KeyChain
 from chargehand.audit.format import (
     EMPTY_ROOT,
     BadNote,
@@ -27,7 +30,6 @@ from chargehand.audit.format import (
     Note,
     VerifierKey,
     cosign,
-    open_checkpoint,
     verify_consistency,
 )  # fmt: skip
 from chargehand.audit.tree import sync_folder, write_durably
@@ -48,7 +50,10 @@ class WitnessState:
 
     def __init__(self, name: str, folder: Path, logs: Sequence[VerifierKey]) -> None:
         self._folder = folder
-        self._logs = {log.name: log for log in logs}
+        self._logs = {log.name: KeyChain(log) for log in logs}
+        for chain in self._logs.values():
+            for rotation in self._rotations(chain):
+                chain.follow(rotation)
         self._key = keys.load_or_create(folder / "witness.key")
         self._lock = threading.Lock()
         self.key = keys.verifier_key(self._key, name, witness=True)
@@ -63,11 +68,11 @@ class WitnessState:
         log = self._logs.get(origin)
         if log is None:
             raise Refused(404, "unknown log")
-        try:
-            new = open_checkpoint(text, log)
-        except BadNote as error:
-            raise Refused(403, str(error)) from None
         with self._lock:
+            try:
+                new = log.open(text)
+            except BadNote as error:
+                raise Refused(403, str(error)) from None
             seen = self._seen(log)
             if old > new.size:
                 raise Refused(400, "the old size is beyond the checkpoint")
@@ -80,14 +85,44 @@ class WitnessState:
             self._remember(log, text)
         return cosign(self._key, self.key.name, Note.parse(text).text, int(time.time())).line()
 
-    def _path(self, log: VerifierKey) -> Path:
-        return self._folder / f"{sha256(log.name.encode()).hexdigest()}.checkpoint"
+    def add_key(self, body: str) -> str:
+        """Follow a log to its next key, proven under the one known: one `chain.Rotation` as JSON. Raises Refused.
 
-    def _seen(self, log: VerifierKey) -> Checkpoint:
+        An endpoint of our own: C2SP leaves it to the witness's operator to register another key.
+        """
+        try:
+            rotation = json.loads(body)
+            origin = Checkpoint.parse(Note.parse(str(rotation["checkpoint"])).text).origin
+        except (BadNote, KeyError, ValueError, TypeError) as error:
+            raise Refused(400, f"malformed request: {error}") from None
+        log = self._logs.get(origin)
+        if log is None:
+            raise Refused(404, "unknown log")
+        with self._lock:
+            known = self._rotations(log)
+            if rotation in known:
+                return "known\n"
+            try:
+                log.follow(rotation)
+            except (BadNote, KeyError, ValueError, TypeError) as error:
+                raise Refused(403, str(error)) from None
+            lines = "".join(json.dumps(one) + "\n" for one in [*known, rotation])
+            write_durably(self._path(log, "rotations"), lines.encode())
+            sync_folder(self._folder)
+        return "followed\n"
+
+    def _rotations(self, log: KeyChain) -> list[Any]:
+        path = self._path(log, "rotations")
+        return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+    def _path(self, log: KeyChain, what: str = "checkpoint") -> Path:
+        return self._folder / f"{sha256(log.first.name.encode()).hexdigest()}.{what}"
+
+    def _seen(self, log: KeyChain) -> Checkpoint:
         path = self._path(log)
-        return open_checkpoint(path.read_text(), log) if path.exists() else Checkpoint(log.name, 0, EMPTY_ROOT)
+        return log.open(path.read_text()) if path.exists() else Checkpoint(log.first.name, 0, EMPTY_ROOT)
 
-    def _remember(self, log: VerifierKey, note: str) -> None:
+    def _remember(self, log: KeyChain, note: str) -> None:
         write_durably(self._path(log), note.encode())
         sync_folder(self._folder)
 
@@ -122,14 +157,16 @@ class WitnessServer(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         length = self.headers.get("content-length", "")
-        if self.path != "/add-checkpoint":
+        state = cast("WitnessServer", self.server).state
+        take = {"/add-checkpoint": state.add_checkpoint, "/add-key": state.add_key}.get(self.path)
+        if take is None:
             self._answer(404, "no such endpoint")
         elif not length.isdecimal() or int(length) > MAX_BODY_BYTES:
             self._answer(413, "too big")
         else:
             try:
                 body = self.rfile.read(int(length)).decode()
-                self._answer(200, cast("WitnessServer", self.server).state.add_checkpoint(body))
+                self._answer(200, take(body))
             except UnicodeDecodeError:
                 self._answer(400, "not UTF-8")
             except Refused as error:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from base64 import b64encode
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import httpx
 
+from chargehand.audit.chain import Rotation
 from chargehand.audit.format import BadNote, Checkpoint, Note, Signature, VerifierKey, parse_signatures
 from chargehand.audit.tree import TileTree
 
@@ -37,10 +40,16 @@ class Witness:
             raise BadNote(f"{text!r} is no witness: URL and verifier key are expected.")
         return Witness(url.rstrip("/"), VerifierKey.parse(key))
 
-    def cosign(self, note: Note, checkpoint: Checkpoint, tree: TileTree) -> Signature:
-        """The witness's signature over the checkpoint. Raises WitnessRefused, an OSError, if there is none."""
+    def cosign(
+        self, note: Note, checkpoint: Checkpoint, tree: TileTree, rotations: Sequence[Rotation] = ()
+    ) -> Signature:
+        """The witness's signature over the checkpoint. Raises WitnessRefused, an OSError, if there is none.
+
+        One that does not know the key yet is shown how it took over, in case it follows (see `witness_server`).
+        """
         with httpx.Client(timeout=TIMEOUT_SECONDS, follow_redirects=False, trust_env=False) as client:
-            for _ in range(2):  # the second time with the size that the witness named
+            told = not rotations
+            for _ in range(3):  # again with the size that the witness named, and once it knows the key
                 old = self._seen.get(checkpoint.origin, 0)
                 answer = self._post(client, old, note, checkpoint, tree)
                 if answer.status_code == 409 and answer.headers.get("content-type") == "text/x.tlog.size":
@@ -48,6 +57,10 @@ class Witness:
                     if not seen.isdecimal() or int(seen) > checkpoint.size:
                         raise WitnessRefused(f"it has seen size {seen[:20]}, beyond {checkpoint.size}")
                     self._seen[checkpoint.origin] = int(seen)
+                    continue
+                if answer.status_code == 403 and not told:
+                    told = True
+                    self._tell(client, rotations)
                     continue
                 return self._accept(answer, note, checkpoint)
         raise WitnessRefused("it keeps naming another size")
@@ -58,6 +71,13 @@ class Witness:
         proof = "".join(b64encode(hash_).decode() + "\n" for hash_ in tree.consistency(old, checkpoint.size))
         try:
             return client.post(f"{self.url}/add-checkpoint", content=f"old {old}\n{proof}\n{note}".encode())
+        except httpx.HTTPError as error:
+            raise WitnessRefused(str(error) or type(error).__name__) from None
+
+    def _tell(self, client: httpx.Client, rotations: Sequence[Rotation]) -> None:
+        try:
+            for rotation in rotations:
+                client.post(f"{self.url}/add-key", content=json.dumps(rotation).encode())
         except httpx.HTTPError as error:
             raise WitnessRefused(str(error) or type(error).__name__) from None
 

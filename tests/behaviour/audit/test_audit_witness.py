@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,8 +13,10 @@ import pytest
 
 from chargehand.audit import keys
 from chargehand.audit.format import Checkpoint, Note, sign
+from chargehand.audit.model import Who
+from chargehand.audit.rotation import rotate
 from chargehand.audit.verifier import verify
-from chargehand.audit.witness_server import WitnessServer, WitnessState
+from chargehand.audit.witness_server import Refused, WitnessServer, WitnessState
 from chargehand.audit.witnesses import Witness
 from fixtures.audit import ActionLog
 
@@ -96,3 +99,47 @@ def test_a_witness_refuses_another_history(sqlite_log: ActionLog, tmp_path: Path
     reopened = WitnessState("witness.example", tmp_path / "witness", [sqlite_log.key])
     with pytest.raises(Exception, match="5"):
         reopened.add_checkpoint(request(0, note(7, b"\x04" * 32)).decode())
+
+
+def test_a_witness_follows_the_log_to_its_new_key_also_when_it_was_away(sqlite_log: ActionLog, tmp_path: Path) -> None:
+    first, folder = sqlite_log.key, tmp_path / "witness"
+    sqlite_log.add(5)
+    state = WitnessState("witness.example", folder, [first])
+    with serving(state) as server:
+        sqlite_log.sign(witnesses=[Witness.parse(f"{server.url} {state.key}")])
+    operator = Who(principal="service:operator.test")
+    for reason in ("while it is away", "and again"):
+        rotate(sqlite_log.db, sqlite_log.state, who=operator, reason=reason)
+        sqlite_log.add(3)
+        sqlite_log.sign()
+    reopened = WitnessState("witness.example", folder, [first])
+    with serving(reopened) as server:
+        sqlite_log.sign(witnesses=[Witness.parse(f"{server.url} {state.key}")])
+    assert sqlite_log.prover.newest().cosigned_by == ("witness.example",)
+    again = WitnessState("witness.example", folder, [first])
+    with serving(again) as server:
+        sqlite_log.add(1)
+        sqlite_log.sign(witnesses=[Witness.parse(f"{server.url} {state.key}")])
+    assert sqlite_log.prover.newest().cosigned_by == ("witness.example",)
+    target = tmp_path / "evidence.zip"
+    sqlite_log.prover.write(target, witnesses=[state.key])
+    assert verify(target, key=first, witnesses=[state.key]).ok
+
+
+def test_a_witness_follows_no_key_that_the_one_before_did_not_announce(sqlite_log: ActionLog, tmp_path: Path) -> None:
+    sqlite_log.add(5)
+    sqlite_log.sign()
+    state = WitnessState("witness.example", tmp_path / "witness", [sqlite_log.key])
+    rotate(sqlite_log.db, sqlite_log.state, who=Who(principal="service:operator.test"), reason="yearly")
+    sqlite_log.sign()
+    rotation = sqlite_log.prover.rotations()[0]
+    for wrong in ({**rotation, "index": 4, "size": 5}, {**rotation, "path": []}, {**rotation, "leaf": "e30="}):
+        with pytest.raises(Refused) as refused:
+            state.add_key(json.dumps(wrong))
+        assert refused.value.status == 403
+    for nonsense in ("", "{}", "[]", json.dumps({"checkpoint": 5})):
+        with pytest.raises(Refused) as refused:
+            state.add_key(nonsense)
+        assert refused.value.status == 400
+    assert state.add_key(json.dumps(rotation)) == "followed\n"
+    assert state.add_key(json.dumps(rotation)) == "known\n"

@@ -694,6 +694,94 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/intakes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Intakes
+         * @description Intakes that I may manage, newest first.
+         */
+        get: operations["listIntakes"];
+        put?: never;
+        /**
+         * Create Intake
+         * @description Start an agent for each message that a connector offers. It is read once at this moment, to see that it works.
+         */
+        post: operations["createIntake"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/intakes/{intake}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Intake
+         * @description One intake: how far it has read, and what went wrong last.
+         */
+        get: operations["getIntake"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete Intake
+         * @description Start nothing any more. Runs that it started are untouched.
+         */
+        delete: operations["deleteIntake"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/intakes/{intake}/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Pause Intake
+         * @description Read nothing until it is resumed; what comes meanwhile is read then.
+         */
+        post: operations["pauseIntake"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/intakes/{intake}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Resume Intake
+         * @description Go on where it was, or after another cursor. What has started a run already starts no other.
+         */
+        post: operations["resumeIntake"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/live": {
         parameters: {
             query?: never;
@@ -1661,11 +1749,18 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /**
+         * Retry Steps
+         * @description The steps at which a failed or stopped run can be taken up, and why some can't be.
+         */
+        get: operations["listRetrySteps"];
         put?: never;
         /**
          * Retry Run
-         * @description Start a failed or stopped run again from its input, as a new run on my behalf.
+         * @description Start a failed or stopped run again, as a new run.
+         *
+         *     From its input it is a run on my behalf; `from` a step it goes on as the first one would have, for the same person,
+         *     and what took effect is not done again.
          */
         post: operations["retryRun"];
         delete?: never;
@@ -2861,7 +2956,15 @@ export interface components {
             checkpoint: string;
             /** Cosigned By */
             cosigned_by: string[];
-            /** Key */
+            /**
+             * First Key
+             * @description The log's first verifier key: the one to keep
+             */
+            first_key: string;
+            /**
+             * Key
+             * @description The verifier key that signed it
+             */
             key: string;
             /** Origin */
             origin: string;
@@ -2872,6 +2975,11 @@ export interface components {
              * @description hex
              */
             root: string;
+            /**
+             * Rotations
+             * @description From the first key to the one that signed, in order
+             */
+            rotations: components["schemas"]["RotationProof"][];
             /** Signed At */
             signed_at: string;
             /** Size */
@@ -3769,6 +3877,11 @@ export interface components {
              */
             checkpoint: string;
             /**
+             * First Key
+             * @description The log's first verifier key: the one to keep
+             */
+            first_key: string;
+            /**
              * Fits
              * @description Whether the server found the leaf to have that hash; check it yourself
              */
@@ -3782,7 +3895,7 @@ export interface components {
             index: number;
             /**
              * Key
-             * @description The log's verifier key (C2SP signed-note)
+             * @description The verifier key that signed the checkpoint (C2SP signed-note)
              */
             key: string;
             /**
@@ -3813,10 +3926,76 @@ export interface components {
              */
             root: string;
             /**
+             * Rotations
+             * @description From the first key to the one that signed, in order
+             */
+            rotations: components["schemas"]["RotationProof"][];
+            /**
              * Size
              * @description Of the log in the checkpoint
              */
             size: number;
+        };
+        /** IntakeView */
+        IntakeView: {
+            /** Agent */
+            agent: string;
+            /** Arguments */
+            arguments: {
+                [key: string]: unknown;
+            };
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /**
+             * Cursor
+             * @description How far was read, in the tool's own words
+             */
+            cursor: string;
+            /** Every Seconds */
+            every_seconds: number;
+            /** Id */
+            id: string;
+            /** Last At */
+            last_at: string | null;
+            /**
+             * Last Problem
+             * @description Why the last read, or a message of it, started nothing
+             */
+            last_problem: string;
+            /** Last Run */
+            last_run: string;
+            /** Made By */
+            made_by: string;
+            /** Mapping */
+            mapping: {
+                [key: string]: string;
+            };
+            /** Name */
+            name: string;
+            /** Next At */
+            next_at: string | null;
+            /**
+             * Principal
+             * @description On whose behalf it reads and starts
+             */
+            principal: string;
+            /** Principal Name */
+            principal_name: string;
+            /**
+             * Started
+             * @description How many runs it has started
+             */
+            started: number;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "active" | "paused";
+            /** Tool */
+            tool: string;
         };
         /** LiftFreeze */
         LiftFreeze: {
@@ -4139,6 +4318,63 @@ export interface components {
              * @enum {string}
              */
             scheme: "standard" | "github";
+        };
+        /** NewIntake */
+        NewIntake: {
+            /**
+             * After
+             * @description `end`: what comes from now on; empty: all that is there
+             * @default end
+             */
+            after: string;
+            /**
+             * Agent
+             * @example complaint-resolution
+             */
+            agent: string;
+            /**
+             * Arguments
+             * @description Of the tool, without `after`
+             * @example {
+             *       "to": "c@example.com"
+             *     }
+             */
+            arguments?: {
+                [key: string]: unknown;
+            };
+            /**
+             * Every Seconds
+             * @default 60
+             */
+            every_seconds: number;
+            /**
+             * Mapping
+             * @description Input field → JMESPath expression over the message; empty: the message itself is the input
+             * @example {
+             *       "order_number": "references[0]",
+             *       "text": "text"
+             *     }
+             */
+            mapping: {
+                [key: string]: string;
+            };
+            /**
+             * Name
+             * @example Complaints by mail
+             */
+            name: string;
+            /**
+             * Principal
+             * @description On whose behalf: mine if left out, or a service principal
+             * @default
+             */
+            principal: string;
+            /**
+             * Tool
+             * @description A reviewed read tool that offers messages
+             * @example mail.list_new
+             */
+            tool: string;
         };
         /** NewMandate */
         NewMandate: {
@@ -4864,6 +5100,51 @@ export interface components {
             /** Id */
             id: string;
         };
+        /** ResumeIntake */
+        ResumeIntake: {
+            /**
+             * After
+             * @description Go on after this cursor instead; `end`: the newest
+             */
+            after?: string | null;
+        };
+        /** RetryRun */
+        RetryRun: {
+            /**
+             * From
+             * @description A step, as the story names it; none: from its input
+             * @default
+             */
+            from: string;
+        };
+        /**
+         * RetryStepView
+         * @description A step at which a run can be taken up.
+         */
+        RetryStepView: {
+            /** Nodes */
+            nodes: string[];
+            /** Number */
+            number: number;
+            /**
+             * Refused
+             * @description Why it can't be; empty when it can
+             */
+            refused: string;
+        };
+        /**
+         * RetrySteps
+         * @description Where a run can be taken up, newest first.
+         */
+        RetrySteps: {
+            /**
+             * Refused
+             * @description Why no step can be; empty when some can
+             */
+            refused: string;
+            /** Steps */
+            steps: components["schemas"]["RetryStepView"][];
+        };
         /** Review */
         Review: {
             /** Approve */
@@ -4949,6 +5230,37 @@ export interface components {
              * @default 0
              */
             grace_hours: number;
+        };
+        /**
+         * RotationProof
+         * @description How a key took over: the record that announces it, in the last checkpoint of the key before.
+         */
+        RotationProof: {
+            /**
+             * Checkpoint
+             * @description The note that the old key signed
+             */
+            checkpoint: string;
+            /**
+             * Index
+             * @description Zero-based number of the record
+             */
+            index: number;
+            /**
+             * Leaf
+             * @description The exact signed bytes, base64; `detail.note` is signed by both keys
+             */
+            leaf: string;
+            /**
+             * Path
+             * @description Sibling hashes from the leaf up, hex
+             */
+            path: string[];
+            /**
+             * Size
+             * @description Of the checkpoint: the old key signs up to it, the new one what is longer
+             */
+            size: number;
         };
         /** RowProblem */
         RowProblem: {
@@ -9339,6 +9651,572 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["HookWithSecret"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Signed in, and not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nothing by that name in this tenant */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It changed after you looked, or was already decided */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description That input can't be used; each problem names its field */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many attempts; `Retry-After` says when to try again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A request left and no clear answer came */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something we need does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listIntakes: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IntakeView"][];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Signed in, and not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nothing by that name in this tenant */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It changed after you looked, or was already decided */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description That input can't be used; each problem names its field */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many attempts; `Retry-After` says when to try again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A request left and no clear answer came */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something we need does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createIntake: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewIntake"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IntakeView"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Signed in, and not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nothing by that name in this tenant */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It changed after you looked, or was already decided */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description That input can't be used; each problem names its field */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many attempts; `Retry-After` says when to try again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A request left and no clear answer came */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something we need does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getIntake: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                intake: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IntakeView"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Signed in, and not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nothing by that name in this tenant */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It changed after you looked, or was already decided */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description That input can't be used; each problem names its field */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many attempts; `Retry-After` says when to try again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A request left and no clear answer came */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something we need does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deleteIntake: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                intake: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Signed in, and not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nothing by that name in this tenant */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It changed after you looked, or was already decided */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description That input can't be used; each problem names its field */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many attempts; `Retry-After` says when to try again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A request left and no clear answer came */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something we need does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    pauseIntake: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                intake: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IntakeView"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Signed in, and not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nothing by that name in this tenant */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It changed after you looked, or was already decided */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description That input can't be used; each problem names its field */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many attempts; `Retry-After` says when to try again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A request left and no clear answer came */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something we need does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    resumeIntake: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                intake: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ResumeIntake"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IntakeView"];
                 };
             };
             /** @description Not signed in */
@@ -14648,7 +15526,7 @@ export interface operations {
             };
         };
     };
-    retryRun: {
+    listRetrySteps: {
         parameters: {
             query?: never;
             header?: never;
@@ -14658,6 +15536,104 @@ export interface operations {
             cookie?: never;
         };
         requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RetrySteps"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Signed in, and not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nothing by that name in this tenant */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It changed after you looked, or was already decided */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description That input can't be used; each problem names its field */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many attempts; `Retry-After` says when to try again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A request left and no clear answer came */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something we need does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    retryRun: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["RetryRun"] | null;
+            };
+        };
         responses: {
             /** @description Successful Response */
             201: {

@@ -57,7 +57,7 @@ async function proofIn(size: number, index: number): Promise<Proof> {
   const leaf = vectors.leaves[index]!;
   const hash = await leafHash(fromBase64(leaf));
   const { path } = log(size).proofs[index]!;
-  return { index, leaf, leaf_hash: [...hash].map((byte) => byte.toString(16).padStart(2, '0')).join(''), path, checkpoint: log(size).note, key: vectors.key };
+  return { index, leaf, leaf_hash: [...hash].map((byte) => byte.toString(16).padStart(2, '0')).join(''), path, checkpoint: log(size).note, first_key: vectors.key, rotations: [] };
 }
 
 const shownOf = (index: number): Shown => JSON.parse(atob(vectors.leaves[index]!)) as Shown;

@@ -1,14 +1,15 @@
 /** What this page can check by itself, without believing the server: bytes, place, signature, and that nothing shown to
- *  this browser before was changed since (it keeps the last checkpoint it has checked, as a witness does). */
+ *  this browser before was changed since (it keeps the last checkpoint it has checked, with its key, as a witness does). */
 import { fromBase64, fromHex, same, toHex } from './bytes';
-import { parseKey, parseNote, signedBy } from './note';
+import { KeyChain, type Rotation } from './chain';
+import { parseNote, signedBy } from './note';
 import { leafHash, verifyConsistency, verifyInclusion } from './tree';
 
 export type CheckId = 'bytes' | 'place' | 'signature' | 'history';
 export type Check = { id: CheckId; ok: boolean; size?: number };
 
 /** The parts of the API's InclusionProof that are looked at; its own `fits`, `root` and `size` are not believed. */
-export type Proof = { index: number; leaf: string; leaf_hash: string; path: readonly string[]; checkpoint: string; key: string };
+export type Proof = { index: number; leaf: string; leaf_hash: string; path: readonly string[]; checkpoint: string; first_key: string; rotations: readonly Rotation[] };
 export type Shown = { id: string; at: string; tenant: string; kind: string; tool?: string; decision?: string; outcome?: string; digest?: string };
 export type Remembered = { origin: string; size: number; root: string; key: string };
 export type AskConsistency = (old: number, size: number) => Promise<readonly string[]>;
@@ -46,12 +47,13 @@ export async function verifyRecord(shown: Shown, proof: Proof, ask: AskConsisten
   const root = note.checkpoint.root;
   checks.push({ id: 'place', ok: await verifyInclusion(leaf, proof.index, size, proof.path.map(fromHex), root), size });
 
-  const key = await parseKey(proof.key);
-  checks.push({ id: 'signature', ok: await signedBy(note, key) });
+  const chain = await KeyChain.follow(proof.first_key, proof.rotations);
+  const turn = chain.turnOf(size);
+  checks.push({ id: 'signature', ok: origin === turn.key.name && (await signedBy(note, turn.key)) });
 
-  const now: Remembered = { origin, size, root: toHex(root), key: proof.key };
+  const now: Remembered = { origin, size, root: toHex(root), key: turn.text };
   const before = remembered(origin);
-  if (before) checks.push({ id: 'history', ok: before.key === now.key && (await continues(before, now, ask)), size: before.size });
+  if (before) checks.push({ id: 'history', ok: before.key === chain.turnOf(before.size).text && (await continues(before, now, ask)), size: before.size });
   if (checks.every((check) => check.ok) && (!before || before.size < size)) localStorage.setItem(`${KEY}.${origin}`, JSON.stringify(now));
   return checks;
 }
