@@ -91,6 +91,10 @@ class Supervisor:
                     self._restart(child)
             time.sleep(POLL_SECONDS)
 
+    def end(self) -> None:
+        """Have `run` return, from another thread."""
+        self._stopping = True
+
     def stop(self) -> None:
         """Stop every process, the last started first. Returns when all have ended."""
         self._stopping = True
