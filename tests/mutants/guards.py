@@ -44,6 +44,7 @@ def _guard(name: str, promise: str, says: str, file: str, text: str, instead: st
 
 
 CALL, FAULTS, GUARDS_OF_CALLS = (f"unit/gateway/test_{name}.py::" for name in ("call", "faults", "guards"))
+FORGETTING, ERASURE = "behaviour/audit/test_audit_forgetting.py::", "behaviour/runs/test_erasure.py::"
 ALONE = "behaviour/gateway/test_mutations.py::test_each_change_alone_is_seen"
 VERDICTS, QUORUM, MANDATES = (f"unit/approvals/test_{name}.py::" for name in ("verdicts", "quorum", "mandates"))
 DECIDE, ISOLATION, CONDITIONS = (f"unit/policy/test_{name}.py::" for name in ("decide", "isolation", "conditions"))
@@ -272,6 +273,65 @@ GUARDS: tuple[Guard, ...] = (
         "calls.personal", "secret", "what the review calls personal is sealed in the log", "gateway/log.py",
         " if case.exact else (),", " if False else (),",
         "unit/gateway/test_personal.py::test_personal_arguments_are_not_in_the_log",
+    ),
+    _guard(
+        "calls.free_text", "secret", "free text in arguments is sealed without a word in the review", "gateway/log.py",
+        "return (*reviewed, Personal(of_run(run), free)) if free else reviewed", "return reviewed",
+        "unit/gateway/test_personal.py::test_free_text_is_sealed_without_a_mark_and_names_of_things_are_not",
+    ),
+    _guard(
+        "log.words", "secret", "what people say is sealed in the log", "audit/log.py",
+        "    if says_something(content):", "    if False:",
+        FORGETTING + "test_what_people_say_is_sealed_without_a_mark",
+    ),
+    _guard(
+        "log.box", "secret", "what only looks sealed is sealed", "audit/free_text.py",
+        'or value in ("", [], {}) or isinstance(value, Box))', 'or value in ("", [], {}) or "sealed" in str(value))',
+        FORGETTING + "test_what_only_looks_sealed_is_sealed",
+    ),
+    _guard(
+        "search.personal", "secret", "sealed words are found by those who may see them only", "audit/query.py",
+        "if self._personal and not star and", "if not star and",
+        FORGETTING + "test_who_may_see_what_is_sealed_finds_it_until_it_is_erased",
+    ),
+    _guard(
+        "erase.keys", "secret", "an erased person's keys are destroyed", "audit/personal.py",
+        'gone = {"key": None,', 'gone = {', FORGETTING + "test_after_erasure_the_data_is_gone_and_every_proof_holds",
+    ),
+    _guard(
+        "erase.hold", "secret", "a legal hold keeps a person from being erased", "audit/erasure.py",
+        "    _check_holds(connection, tenant, runs, outside)", "    pass",
+        FORGETTING + "test_a_legal_hold_keeps_a_person_from_being_erased",
+    ),
+    _guard(
+        "erase.open", "exact", "a call that goes on is not emptied", "runs/erasure.py",
+        'erasure.refuse_open(gateway.open_calls(tx.connection, tenant, runs), "a call of the run")', "pass",
+        ERASURE + "test_what_goes_on_is_not_broken",
+    ),
+    _guard(
+        "erase.calls", "secret", "an erased person's calls are emptied", "runs/erasure.py",
+        "gateway.erase(tx.connection, tenant, runs)", "pass",
+        ERASURE + "test_nothing_is_readable_afterwards_and_every_proof_holds",
+    ),
+    _guard(
+        "erase.approvals", "secret", "an erased person's approvals are emptied", "runs/erasure.py",
+        "approvals.erase(tx.connection, tenant, runs)", "pass",
+        ERASURE + "test_nothing_is_readable_afterwards_and_every_proof_holds",
+    ),
+    _guard(
+        "erase.exports", "secret", "exports that hold opened data are removed", "runs/erasure.py",
+        "removed = await self.exports.remove_opened(tenant)", "removed = 0",
+        ERASURE + "test_nothing_is_readable_afterwards_and_every_proof_holds",
+    ),
+    _guard(
+        "erase.file", "secret", "what is deleted is zeroed in the database's file", "database.py",
+        '"secure_delete=ON",', '"secure_delete=OFF",',
+        ERASURE + "test_nothing_is_readable_afterwards_and_every_proof_holds",
+    ),
+    _guard(
+        "erase.caps", "exact", "an erasure frees no budget", "gateway/copies.py",
+        'KEPT_ARGUMENTS = (*AMOUNT_FIELDS, "currency")', "KEPT_ARGUMENTS: tuple[str, ...] = ()",
+        ERASURE + "test_erased_calls_stay_what_they_were",
     ),
     # ---- approvals
     _guard(
