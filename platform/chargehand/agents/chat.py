@@ -113,13 +113,11 @@ class DurableChatModel(BaseChatModel):
 
         async def send(runtime: Runtime, place: Where, position: int) -> Any:
             # With its answer goes an id from the run: a node that is run again is given the same message.
-            return {
-                **await runtime.call_model(request, step=place.path, position=position),
-                "id": f"ai-{runtime.uuid()}",
-            }
+            answered = await runtime.call_model(request, step=place.path, position=position)
+            watching.tell("model", runtime, {"position": position, "answer": answered})
+            return {**answered, "id": f"ai-{runtime.uuid()}"}
 
         answer = await leaf("model", request, send)
-        watching.tell("model", current(), {"request": request, "answer": answer})
         message = cast("AIMessage", messages_from_dict([answer["message"]])[0])
         message.id = message.id or str(answer["id"])
         return ChatResult(generations=[ChatGeneration(message=message)])

@@ -10,6 +10,7 @@ import typer
 
 from chargehand.agents.lint_model import Report as LintReport
 from chargehand.agents.views import Agent, AgentSummary, Graph
+from chargehand.cli import agents_cases
 from chargehand.cli.client import Api
 from chargehand.cli.failure import NOT_DONE, USAGE, CommandFailed
 from chargehand.cli.graph import draw
@@ -118,6 +119,11 @@ def lint(
             say_lint(report)
     if any(report.findings for report in reports):
         raise typer.Exit(NOT_DONE)
+
+
+app.command("record")(agents_cases.record)
+app.command("evaluate")(agents_cases.evaluate)
+app.command("compare")(agents_cases.compare)
 
 
 @app.command("new")

@@ -164,8 +164,20 @@ def _moment(text: str, option: str) -> str | None:
 
 
 @app.command("show")
-def show(run: RunId, as_json: Json = False) -> None:
-    """One run: where it stands in its graph, whom it waits for, what it did."""
+def show(
+    run: RunId,
+    at: Annotated[
+        str, typer.Option(help="Travel to a step: a node's path, or an event's number. Local: replays the history.")
+    ] = "",
+    nth: Annotated[int, typer.Option(min=1, help="The nth time that the node ran.")] = 1,
+    as_json: Json = False,
+) -> None:
+    """One run: where it stands in its graph, whom it waits for, what it did. With --at, its state at that step."""
+    if at:
+        from chargehand.cli.travel import show_moment
+
+        show_moment(run, at, nth, as_json=as_json)
+        return
     with Api() as api:
         found = api.get(Run, f"/runs/{run}")
         steps = api.get(StepPage, f"/runs/{run}/steps", limit=500)

@@ -69,7 +69,7 @@ class _Frame:
 
 @dataclass
 class Film:
-    """What was seen of one run: events by number, states by path and number, and what models answered, in order."""
+    """What was seen of one run: events by number, states by path and number, models' answers by their position."""
 
     run: str
     given: RunInput | None = None
@@ -146,7 +146,7 @@ class Camera:
             film, seq = self.film(source.run.run), source.journal.seq
             film.given = source.run
             if kind == "model":
-                film.answers[seq] = data["answer"]
+                film.answers[int(data["position"])] = data["answer"]
             else:
                 frame = _Frame(seq, to_json(data["state"]), tuple(data["next"]))
                 film.frames.setdefault(str(data["path"]), {})[seq] = frame

@@ -111,9 +111,13 @@ class Outbox:
         since = (clock.now() - LOST_WINDOW).isoformat()
         query = f"ExecutionStatus IN ('Terminated', 'TimedOut', 'Canceled', 'Failed') AND CloseTime > '{since}'"
         lost = 0
-        async for one in client.list_workflows(query):
-            how = one.status.name.lower().replace("_", " ") if one.status else "ended"
-            lost += await self.runs.lost(one.id, f"Temporal says that the run was {how}.")
+        try:
+            async for one in client.list_workflows(query):
+                how = one.status.name.lower().replace("_", " ") if one.status else "ended"
+                lost += await self.runs.lost(one.id, f"Temporal says that the run was {how}.")
+        except RPCError as error:
+            if error.status is not RPCStatusCode.UNIMPLEMENTED:  # the test server can't list
+                raise
         return lost
 
     async def _signal(self, run: str, signal: str, argument: Any) -> None:

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
 import orjson
 from langchain_core.messages import AIMessage, message_to_dict
 
 from chargehand.errors import BadInput
-from chargehand.models.model import ModelAnswer, ModelRequest, Usage
+from chargehand.models.budget import room
+from chargehand.models.model import ModelAnswer, ModelRequest, Usage, Used
+from chargehand.models.prices import Price
 
 Line = str | dict[str, Any] | AIMessage | ModelAnswer | Callable[[ModelRequest], Any]
 """A text; a dict, given as JSON (structured output); a message as it is (tool calls); a whole answer, with what it
 used; a function of the request."""
+
+_FREE = Price(Decimal(0), Decimal(0))
 
 
 @dataclass
@@ -29,8 +34,10 @@ class ScriptedModel:
         return frozenset({"light", "standard", "strong"})
 
     async def ask(self, request: ModelRequest) -> ModelAnswer:
-        """The next line. Raises BadInput when there is none left."""
+        """The next line. Raises BadInput when there is none left, or the run's budget has no room for it."""
         if request.key not in self._said:
+            if request.limits:
+                room(request.limits, self._used(request.run), orjson.dumps(request.messages, default=str), _FREE)
             if len(self.requests) >= len(self.lines):
                 raise BadInput("the scripted model has no line left", field="model", value=len(self.requests) + 1)
             line = self.lines[len(self.requests)]
@@ -38,6 +45,11 @@ class ScriptedModel:
             said = line(request) if callable(line) else line
             self._said[request.key] = said if isinstance(said, ModelAnswer) else _answer(said)
         return self._said[request.key]
+
+    def _used(self, run: str) -> Used:
+        answers = [self._said[one.key].usage for one in self.requests if one.run == run and one.key in self._said]
+        spent = sum((one.cost or Decimal(0) for one in answers), Decimal(0))
+        return Used(len(answers), sum(one.tokens_in + one.tokens_out for one in answers), spent)
 
 
 def calls(*tools: tuple[str, dict[str, Any]], text: str = "") -> AIMessage:

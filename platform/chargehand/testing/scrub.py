@@ -8,13 +8,14 @@ answer is then what it was recorded to make. Scrubbed are
 - people: mail addresses; fields that are named for a phone, an address, a bank account, a date of birth; the name
   beside a mail address; and whom a tool's review calls a person (docs/connectors.md).
 
-What else a free text says about a person stays in it: read a recording before you commit it.
+What an agent says of itself, such as its own finance department's address, did not come from outside and stays. So does
+what else a free text says about a person: read a recording before you commit it.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, cast
 
 from chargehand.connectors.model import PersonalData
@@ -54,17 +55,30 @@ class Scrubber:
         self._personal = personal or {}
         self._words: dict[str, str] = {}
         self._counts: dict[str, int] = {}
+        self._outside: set[str] = set()
+        self._agents: set[str] = set()
 
     def case(self, case: Case) -> Case:
         """The case without secrets and people."""
-        for call in case.calls:
-            for personal in self._personal.get(call.tool, ()):
-                if personal.subject in personal.fields:  # who it is; the other fields are texts about them
-                    self._note(personal.kind, call.arguments.get(personal.subject))
         whole = case.model_dump(mode="json", exclude={"name", "agent", "version", "recorded_at", "by", "about"})
-        self._look(whole, "")
+        for given in (whole["input"], *(one["answer"] for one in whole["people"])):
+            self._look(given, "")
+        for call in whole["calls"]:
+            self._own(call["arguments"])
+            for personal in self._personal.get(call["tool"], ()):
+                if personal.subject in personal.fields:  # who it is; the other fields are texts about them
+                    self._note(personal.kind, call["arguments"].get(personal.subject))
+            self._look([call["answer"], call["failure"]], "")
+        self._look(whole["model"], "")
         changed = {**case.model_dump(mode="json"), **cast("dict[str, Any]", self._replaced(whole, ""))}
         return Case.model_validate(changed)
+
+    def _own(self, arguments: Any) -> None:
+        """Words that an agent uses before anybody gave them to it."""
+        for text in _texts(arguments):
+            for word in (text, *_MAIL.findall(text)):
+                if not any(word in seen for seen in self._outside):
+                    self._agents.add(word)
 
     def _look(self, value: Any, name: str) -> None:
         if isinstance(value, dict):
@@ -78,6 +92,7 @@ class Scrubber:
             for one in cast("list[Any]", value):
                 self._look(one, name)
         elif isinstance(value, str):
+            self._outside.add(value)
             for found in _MAIL.findall(value):
                 self._note("mail", found)
             for kind, pattern in _PERSONAL_NAME.items():
@@ -85,7 +100,7 @@ class Scrubber:
                     self._note(kind, value)
 
     def _note(self, kind: str, value: Any) -> None:
-        if not isinstance(value, str) or not value.strip() or value in self._words:
+        if not isinstance(value, str) or not value.strip() or value in self._words or value in self._agents:
             return
         if kind in ("mail", "email") and not _MAIL.fullmatch(value):
             return
@@ -114,3 +129,14 @@ class Scrubber:
             if len(found) >= _SHORTEST:
                 value = value.replace(found, self._words[found])
         return value
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        for one in cast("dict[str, Any]", value).values():
+            yield from _texts(one)
+    elif isinstance(value, list):
+        for one in cast("list[Any]", value):
+            yield from _texts(one)
+    elif isinstance(value, str):
+        yield value

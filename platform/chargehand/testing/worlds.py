@@ -255,7 +255,7 @@ async def _world(
 ) -> AsyncGenerator[World]:
     deciding = policy or allow_everything()
     approvals = ApprovalService(database, deciding)
-    gateway = Gateway(database, Desk(deciding, _Pins(connectors), connectors, "test"))
+    gateway = Gateway(database, Desk(deciding, _Pins(connectors), connectors, "test", amounts_of=catalog.amounts_of))
     runs = RunService(database, connected(temporal.client), catalog, deciding, approvals)
     activities = GatewayActivities(database, gateway, _models(model), approvals, runs.start_child)
     camera = Camera()
