@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from decimal import Decimal
 
 from chargehand.agents.model import AgentSpec
 from chargehand.discovery import AGENTS, discover
@@ -39,6 +40,16 @@ class AgentCatalog(Mapping[str, AgentSpec]):
             known = ", ".join(sorted(self._agents)) or "none"
             raise NotFound(f"There is no agent {name!r}.", way_out=f"Agents here: {known}.")
         return self._agents[name]
+
+    def owner_of(self, principal: str) -> str:
+        """Who owns the agent with this principal id; empty for one that is not here."""
+        spec = self._agents.get(principal.removeprefix("agent:"))
+        return spec.owner if spec else ""
+
+    def amounts_of(self, principal: str) -> Mapping[str, Decimal]:
+        """How much money one run of that agent may move, by currency."""
+        spec = self._agents.get(principal.removeprefix("agent:"))
+        return {} if spec is None else {unit: Decimal(limit) for unit, limit in spec.budget.amounts.items()}
 
     def warm(self) -> None:
         """Do what costs time or reads files now, not inside a workflow: versions, schemas, compiled graphs."""

@@ -2,26 +2,71 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
+from decimal import Decimal, InvalidOperation
 from functools import cached_property
 from typing import Any, cast
 
 from pydantic import BaseModel
 from pydantic.errors import PydanticSchemaGenerationError, PydanticUserError
 
+from chargehand.agents.forms import duration
 from chargehand.agents.version import content_version
 from chargehand.connectors.model import Tool
+from chargehand.errors import BadInput
 
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """What one run may use at most. Reserved before a call, so that it stops before it is passed."""
+    """What one run may use at most. Reserved before a call, so that it stops before it is passed.
+
+    `tokens` are asked and answered together; `cost` is US dollars for models, and needs a model whose price is known.
+    `amounts` caps the money that its tools move, by currency: `{"EUR": "2000"}`. `time` is a timedelta or a text such
+    as `90m`, `2d`, from the start, waiting included: then nothing new begins, and what can be taken back is.
+    """
 
     model_calls: int | None = None
     tool_calls: int | None = None
     tokens: int | None = None
+    cost: Decimal | str | None = None
+    amounts: Mapping[str, Decimal | str] = field(default_factory=dict[str, Decimal | str])
+    time: timedelta | str | None = None
+
+    def __post_init__(self) -> None:
+        """Raises BadInput that names the field."""
+        for name in ("model_calls", "tool_calls", "tokens"):
+            _check(name, getattr(self, name))
+        _check("cost", self.cost)
+        for currency, limit in self.amounts.items():
+            if not re.fullmatch("[A-Z]{3}", currency):
+                raise BadInput("a currency is an ISO 4217 code", field="budget.amounts", value=currency)
+            _check(f"amounts.{currency}", limit)
+        if self.time is not None:
+            duration(self.time)
+
+    @property
+    def dollars(self) -> Decimal | None:
+        return None if self.cost is None else Decimal(self.cost)
+
+    @property
+    def duration(self) -> timedelta | None:
+        return None if self.time is None else duration(self.time)
+
+
+def _check(name: str, limit: object) -> None:
+    if limit is None:
+        return
+    if isinstance(limit, float):
+        raise BadInput("write an amount as text or Decimal", field=f"budget.{name}", value=limit)
+    try:
+        number = Decimal(str(limit))
+    except InvalidOperation:
+        number = Decimal("NaN")
+    if not number.is_finite() or number < 0:
+        raise BadInput("a limit is a number from 0", field=f"budget.{name}", value=limit)
 
 
 @dataclass(frozen=True)

@@ -85,7 +85,7 @@ async def open_house(
         pins, quarantine = PinBook(given.policies), DurableQuarantine(db, given.tenant)
         pool = ConnectorPool(connectors, pins, environment=os.environ, quarantine=quarantine)
         stack.push_async_callback(pool.close)
-        gateway = open_gateway(db, policy, pins, pool, owner_of=_owners(catalog))
+        gateway = open_gateway(db, policy, pins, pool, owner_of=catalog.owner_of, amounts_of=catalog.amounts_of)
         stack.push_async_callback(gateway.drain)
         state.gateway, state.calls = gateway, CallService(db, gateway)
         state.definitions = PinnedDefinitions(pins)
@@ -113,14 +113,6 @@ async def open_house(
             stopping.set()
             chores[0].cancel()
             await asyncio.gather(*chores, return_exceptions=True)
-
-
-def _owners(agents: AgentCatalog) -> Callable[[str], str]:
-    def owner_of(agent: str) -> str:
-        spec = agents.get(agent.removeprefix("agent:"))
-        return spec.owner if spec else ""
-
-    return owner_of
 
 
 def _policy_of(policy: PolicyService) -> Callable[[str], TenantPolicy | None]:

@@ -11,6 +11,8 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Table, delete, insert, select, update
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlmodel import Field, SQLModel
 
 from chargehand.database import Transaction, quick
@@ -71,8 +73,16 @@ def set_limit(tx: Transaction, tenant: str, scope: str, unit: str, limit: Decima
         tx.connection.execute(insert(BUDGETS), row)
 
 
-def reserve(tx: Transaction, call: StoredCall, arguments: Mapping[str, Any]) -> str:
-    """Reserve what the call costs in every budget that covers it. Returns why it is too much, or empty."""
+def reserve(
+    tx: Transaction, call: StoredCall, arguments: Mapping[str, Any], amounts: Mapping[str, Decimal] | None = None
+) -> str:
+    """Reserve what the call costs in every budget that covers it. Returns why it is too much, or empty.
+
+    `amounts` are the limits of each run of the agent, by currency; their rows are made when they are first needed.
+    """
+    for currency, limit in (amounts or {}).items():
+        if call.run and _cost(currency, arguments):
+            _open(tx.connection, call.tenant, f"run:{call.run}", currency, limit)
     scopes = (f"run:{call.run}", f"agent:{call.agent.removeprefix('agent:')}", "tenant")
     lock = "" if tx.connection.dialect.name == "sqlite" else " FOR UPDATE"
     rows = quick(tx.connection, _OF_SCOPES + lock, (call.tenant, *scopes)).fetchall()
@@ -106,6 +116,12 @@ def settle(tx: Transaction, call: StoredCall, *, spent: bool) -> None:
     if rows:
         mine = (RESERVATIONS.c.tenant == call.tenant, RESERVATIONS.c.call_key == call.key)
         tx.connection.execute(delete(RESERVATIONS).where(*mine))
+
+
+def _open(connection: Connection, tenant: str, scope: str, unit: str, limit: Decimal) -> None:
+    new = sqlite_insert if connection.dialect.name == "sqlite" else postgresql_insert
+    row = {"tenant": tenant, "scope": scope, "unit": unit, "limit": str(limit), "reserved": "0", "spent": "0"}
+    connection.execute(new(BUDGETS).on_conflict_do_nothing(), [row])
 
 
 def _cost(unit: str, arguments: Mapping[str, Any]) -> Decimal:

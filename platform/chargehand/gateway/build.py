@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from decimal import Decimal
 
 from chargehand import ids
 from chargehand.connectors.pins import PinBook
@@ -15,13 +16,19 @@ from chargehand.gateway.gateway import Gateway
 
 
 def open_gateway(
-    db: Database, policy: Policy, pins: PinBook, pool: ConnectorPool, *, owner_of: Callable[[str], str]
+    db: Database,
+    policy: Policy,
+    pins: PinBook,
+    pool: ConnectorPool,
+    *,
+    owner_of: Callable[[str], str],
+    amounts_of: Callable[[str], Mapping[str, Decimal]],
 ) -> Gateway:
     """A gateway over an installation's own connectors; `drain` it before the pool is closed.
 
-    `owner_of` gives an agent's owner, for rules that keep owners from approving.
+    `owner_of` gives an agent's owner, for rules that keep owners from approving; `amounts_of` what its runs may move.
     """
-    return Gateway(db, Desk(policy, pins, pool, holder(), owner_of=owner_of))
+    return Gateway(db, Desk(policy, pins, pool, holder(), owner_of=owner_of, amounts_of=amounts_of))
 
 
 def holder() -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any, Protocol
 
 from chargehand.approvals.model import ApprovalRequest
@@ -65,6 +66,11 @@ def _no_owner(agent: str) -> str:
     return ""
 
 
+def _no_amounts(agent: str) -> Mapping[str, Decimal]:
+    del agent
+    return {}
+
+
 @dataclass(frozen=True, slots=True)
 class Desk:
     """Everything but the database. `holder`: this process in leases; `call_time`: time-out of one attempt."""
@@ -75,6 +81,8 @@ class Desk:
     holder: str
     call_time: timedelta = timedelta(seconds=30)
     owner_of: Callable[[str], str] = _no_owner
+    amounts_of: Callable[[str], Mapping[str, Decimal]] = _no_amounts
+    """How much money one run of an agent may move, by currency."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,7 +43,7 @@ def grant(tx: Transaction, desk: Desk, case: Case) -> Case | Stop:
         used["mandate"] = case.mandate
     elif case.decision is None or case.decision.verdict != "allow":
         return refuse(tx, case, "denied", Failure(kind="policy", detail="Nobody allowed this."))
-    over = budgets.reserve(tx, known, case.arguments)
+    over = budgets.reserve(tx, known, case.arguments, desk.amounts_of(known.agent))
     if over:
         return refuse(tx, case, "denied", Failure(kind="policy", detail=over))
     return _send(tx, desk, case, known, used)

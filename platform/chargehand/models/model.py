@@ -8,6 +8,27 @@ from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
+class Limits:
+    """What the run may use of models in all: calls, tokens asked and answered, US dollars. None: no limit."""
+
+    calls: int | None = None
+    tokens: int | None = None
+    cost: Decimal | None = None
+
+    def __bool__(self) -> bool:
+        return any(limit is not None for limit in (self.calls, self.tokens, self.cost))
+
+
+@dataclass(frozen=True, slots=True)
+class Used:
+    """What a run's calls used of models so far, or have reserved."""
+
+    calls: int
+    tokens: int
+    cost: Decimal
+
+
+@dataclass(frozen=True, slots=True)
 class ModelRequest:
     """`messages` as LangChain writes them; `tools` and `response_format` as OpenAI does. `key` never changes."""
 
@@ -24,7 +45,7 @@ class ModelRequest:
     tool_choice: Any = None
     response_format: dict[str, Any] | None = None
     stop: list[str] | None = None
-    token_limit: int | None = None
+    limits: Limits = field(default_factory=Limits)
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from chargehand import clock
 from chargehand.database import Database, Transaction
 from chargehand.errors import BadInput, Unavailable
 from chargehand.models import store
+from chargehand.models.budget import Room, reserve
 from chargehand.models.model import ModelAnswer, ModelRequest, Usage
 from chargehand.models.prices import Price
 from chargehand.settings import Settings
@@ -78,13 +79,15 @@ class Models:
         kept = await self._kept(request)
         if kept is not None:
             return kept
-        await self._within_budget(request)
+        room = await self._reserve(request)
         client = self._client(request.tier, request.temperature)
         options = {
             name: value
             for name in ("tools", "tool_choice", "response_format", "stop")
             if (value := getattr(request, name)) is not None
         }
+        if room is not None:
+            options["max_tokens"] = room.answer_tokens
         began = time.monotonic()
         try:
             message = await client.ainvoke(messages_from_dict(request.messages), **options)
@@ -94,6 +97,7 @@ class Models:
             detail = f"The model endpoint answered {error.status_code}."
             if error.status_code in _RETRYABLE:
                 raise Unavailable(detail) from error
+            await self._release(request)
             raise BadInput(f"{detail} {error.message}", field="chat_model", value=request.tier) from error
         except OpenAIError as error:  # e.g. an answer that was cut off
             raise BadInput(f"The model's answer can't be used: {error}", field="chat_model") from error
@@ -129,18 +133,19 @@ class Models:
         cost = endpoint.price.of(tokens_in, tokens_out) if endpoint.price else None
         return Usage(endpoint.model, tokens_in, tokens_out, cost, seconds=seconds)
 
-    async def _within_budget(self, request: ModelRequest) -> None:
-        if request.token_limit is None or self.db is None:
-            return
-        used = await self.db.read(lambda connection: store.tokens_of_run(connection, request.tenant, request.run))
-        # Four characters a token is what English takes; the question is reserved before it is asked.
-        asked = len(orjson.dumps(request.messages)) // 4
-        if used + asked > request.token_limit:
-            raise BadInput(
-                f"the run may use {request.token_limit} tokens, has used {used}, and this asks about {asked} more",
-                field="budget.tokens",
-                way_out="Raise the agent's budget.",
-            )
+    async def _reserve(self, request: ModelRequest) -> Room | None:
+        """What the budget leaves for the answer; None without a budget. Raises BadInput."""
+        if not request.limits or self.db is None:
+            return None
+        endpoint = self.endpoints.get(request.tier)
+        price = endpoint.price if endpoint else None
+        question = orjson.dumps([request.messages, request.tools, request.response_format], default=str)
+        return await self.db.write(lambda tx: reserve(tx, request, question, price))
+
+    async def _release(self, request: ModelRequest) -> None:
+        """The endpoint refused: nothing was used."""
+        if request.limits and self.db is not None:
+            await self.db.write(lambda tx: store.release(tx, request.tenant, request.key))
 
     async def _kept(self, request: ModelRequest) -> ModelAnswer | None:
         if self.db is None:

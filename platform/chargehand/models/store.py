@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Column, Connection, Index, RowMapping, Table, Text, func, select
+from sqlalchemy import Column, Connection, Index, RowMapping, Table, Text, delete, func, insert, select
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlmodel import Field, SQLModel
 
 from chargehand.database import Transaction
+from chargehand.models.model import Used
 
 
 class ModelCallRow(SQLModel, table=True):
@@ -36,10 +37,23 @@ class ModelCallRow(SQLModel, table=True):
     at: str
 
 
-_table: Any = getattr(ModelCallRow, "__table__")  # noqa: B009  # SQLModel does not type it
-CALL: Table = _table
+class ReservationRow(SQLModel, table=True):
+    """What a call under way may use at most."""
+
+    __tablename__: Any = "model_reservation"
+
+    key: str = Field(primary_key=True)
+    tenant: str
+    run: str
+    tokens: int
+    cost: str
+
+
+CALL: Table = SQLModel.metadata.tables["model_call"]
+RESERVATION: Table = SQLModel.metadata.tables["model_reservation"]
 
 Index("ix_model_call_run", CALL.c.tenant, CALL.c.run)
+Index("ix_model_reservation_run", RESERVATION.c.tenant, RESERVATION.c.run)
 Index("ix_model_call_at", CALL.c.tenant, CALL.c.at)
 
 
@@ -48,15 +62,38 @@ def find(connection: Connection, tenant: str, key: str) -> RowMapping | None:
 
 
 def keep(tx: Transaction, row: ModelCallRow) -> None:
-    """Keep an answered call; the first answer stays."""
-    insert = sqlite_insert if tx.connection.dialect.name == "sqlite" else postgresql_insert
-    tx.connection.execute(insert(CALL).on_conflict_do_nothing(), [row.model_dump()])
+    """Keep an answered call; the first answer stays. What was reserved for it is free again."""
+    new = sqlite_insert if tx.connection.dialect.name == "sqlite" else postgresql_insert
+    tx.connection.execute(new(CALL).on_conflict_do_nothing(), [row.model_dump()])
+    release(tx, row.tenant, row.key)
 
 
-def tokens_of_run(connection: Connection, tenant: str, run: str) -> int:
-    """Tokens used by a run so far."""
-    used = func.coalesce(func.sum(CALL.c.tokens_in + CALL.c.tokens_out), 0)
-    return int(connection.execute(select(used).where(CALL.c.run == run, CALL.c.tenant == tenant)).scalar_one())
+def lock_run(tx: Transaction, tenant: str, run: str) -> None:
+    """Until the transaction ends, no other one reserves for this run. SQLite has one writer anyway."""
+    if tx.connection.dialect.name != "sqlite":
+        tx.connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"model/{tenant}/{run}", 0))))
+
+
+def used_and_reserved(connection: Connection, tenant: str, run: str, *, but: str) -> Used:
+    """What the run's calls used, and what those under way have reserved; without the call `but`."""
+    calls, tokens, cost = 0, 0, Decimal(0)
+    for table in (CALL, RESERVATION):
+        size = CALL.c.tokens_in + CALL.c.tokens_out if table is CALL else RESERVATION.c.tokens
+        query = select(size, table.c.cost).where(table.c.tenant == tenant, table.c.run == run, table.c.key != but)
+        for used, price in connection.execute(query):
+            calls, tokens, cost = calls + 1, tokens + used, cost + Decimal(price or 0)
+    return Used(calls, tokens, cost)
+
+
+def reserve(tx: Transaction, tenant: str, run: str, key: str, *, tokens: int, cost: Decimal) -> None:
+    """Replaces what the call had reserved before."""
+    release(tx, tenant, key)
+    row = {"tenant": tenant, "run": run, "key": key, "tokens": tokens, "cost": str(cost)}
+    tx.connection.execute(insert(RESERVATION), row)
+
+
+def release(tx: Transaction, tenant: str, key: str) -> None:
+    tx.connection.execute(delete(RESERVATION).where(RESERVATION.c.tenant == tenant, RESERVATION.c.key == key))
 
 
 def cost_of_runs(connection: Connection, tenant: str, runs: Sequence[str]) -> dict[str, tuple[str, Decimal]]:

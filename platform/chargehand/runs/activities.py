@@ -21,7 +21,7 @@ from chargehand.clock import iso, parse
 from chargehand.database import Database, Transaction
 from chargehand.errors import Ambiguous, ChargehandError, ConnectorUnavailable, NotFound, Unavailable
 from chargehand.gateway.model import ApprovalNeeded, ToolCall
-from chargehand.models.model import ModelAnswer, ModelRequest
+from chargehand.models.model import Limits, ModelAnswer, ModelRequest
 from chargehand.outcome import Outcome
 from chargehand.runs import saved_store, store
 from chargehand.runs.heartbeat import heartbeat
@@ -167,7 +167,7 @@ class GatewayActivities:
             agent=facts.agent,
             principal=facts.principal,
             step=given.step,
-            token_limit=given.token_limit,
+            limits=Limits(given.call_limit, given.token_limit, given.cost_limit),
             **given.request,
         )
         async with heartbeat():

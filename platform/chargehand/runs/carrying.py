@@ -40,6 +40,7 @@ def carry(runtime: TemporalRuntime, graph: RunCheckpointer) -> Carried | None:
         done=runtime.done,
         open=runtime.open,
         closed=sorted(runtime.closed),
+        began=runtime.began,
         answers=list(runtime.answers.values()),
         inbox=runtime.inbox,
         seen=sorted(runtime.seen),
@@ -95,6 +96,7 @@ def take_up(runtime: TemporalRuntime) -> RunCheckpointer:
     runtime.calls, runtime.done = carried.calls, list(carried.done)
     runtime.open = {name: dict(opened) for name, opened in carried.open.items()}
     runtime.closed, runtime.seen = set(carried.closed), set(carried.seen)
+    runtime.began = carried.began or runtime.began
     runtime.answers = {one.task: one for one in carried.answers}
     runtime.inbox = list(carried.inbox)
     runtime.pauses = carried.pause or runtime.pauses

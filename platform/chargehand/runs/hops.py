@@ -14,6 +14,7 @@ from temporalio import workflow
 from temporalio.common import RetryPolicy
 
 from chargehand.agents.ledger import Ledger
+from chargehand.errors import BadInput
 from chargehand.runs.journal import Journal
 from chargehand.runs.model import QUEUE_GATEWAY
 from chargehand.runs.payloads import Pause, Reminder, Stop, Telling
@@ -51,6 +52,8 @@ class Hops:
         self.stop: Stop | None = None
         self.pauses = Pause(number=-1, paused=False, by="")
         self.undoing = False
+        self.began = workflow.info().start_time
+        self.time: timedelta | None = None
 
     def go_on_for_good(self) -> None:
         """No pause counts any more, said already or told late: the run is being ended."""
@@ -83,8 +86,24 @@ class Hops:
     async def _begin(self) -> None:
         """A leaf begins only while nobody has stopped the run, or paused it, and it does not leave this history."""
         self._go_on()
+        self._in_time()
         await self._park()
         await self._hold()
+
+    @property
+    def _ends(self) -> datetime | None:
+        """When the run's own time is over. What it did is taken back without a limit."""
+        return None if self.time is None or self.undoing else self.began + self.time
+
+    def _in_time(self) -> None:
+        """Raises BadInput once the run has taken all the time that its budget gives it."""
+        ends = self._ends
+        if ends is not None and workflow.now() >= ends:
+            raise BadInput(
+                f"the run may take {self.time}, and that time is over",
+                field="budget.time",
+                way_out="Raise the agent's budget.",
+            )
 
     async def _park(self) -> None:
         if self.ledger.answering or not self.leaves():
@@ -116,13 +135,21 @@ class Hops:
             raise asyncio.CancelledError("the run is being stopped, or goes on elsewhere")
 
     async def _until(self, condition: Callable[[], bool], at: datetime | None) -> bool:
-        """Wait for the condition until a time; whether it came true. Raises CancelledError when the run is stopped."""
+        """Wait for the condition until a time; whether it came true.
+
+        Raises:
+            CancelledError: the run is stopped.
+            BadInput: the run's own time was over before.
+        """
+        ends = self._ends
+        at = at if ends is None else ends if at is None else min(at, ends)
         timeout = None if at is None else max(at - workflow.now(), timedelta(0))
         with suppress(asyncio.TimeoutError):
             await workflow.wait_condition(lambda: condition() or self.stop is not None, timeout=timeout)
         if condition():
             return True
         self._go_on()
+        self._in_time()
         return False
 
     async def _pause(self, length: timedelta) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -68,6 +70,8 @@ class ModelCallIn(_Payload):
     token_limit: int | None = None
 
 
+    call_limit: int | None = None
+    cost_limit: Decimal | None = None
 class ModelCallOut(_Payload):
     """The message as LangChain writes it, and what it used; or an error that repeating won't mend; or try again."""
 
@@ -213,6 +217,7 @@ class Carried(_Payload):
     calls: int = 0
     done: list[Done] = Field(default_factory=list[Done])
     open: dict[str, dict[str, Any]] = Field(default_factory=dict[str, dict[str, Any]])
+    began: datetime | None = None
     closed: list[str] = Field(default_factory=list[str])
     answers: list[Answer] = Field(default_factory=list[Answer])
     inbox: list[SentEvent] = Field(default_factory=list[SentEvent])

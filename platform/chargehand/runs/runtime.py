@@ -64,6 +64,7 @@ class TemporalRuntime(Hops):
         super().__init__(journal, run.history_events)
         self.spec = spec
         self.run = run
+        self.time = spec.budget.duration
         self.ledger = ledger
         self.closed: set[str] = set()
         self.answers: dict[str, Answer] = {}
@@ -277,6 +278,8 @@ class TemporalRuntime(Hops):
             )
             if answer.message is not None:
                 self.journal.add("model.answered", {"position": position, **answer.usage}, step=step)
+                    call_limit=self.spec.budget.model_calls,
+                    cost_limit=self.spec.budget.dollars,
                 return {"message": answer.message, "usage": answer.usage}
             seconds = next(delays, None)
             if answer.error or seconds is None:

@@ -63,7 +63,7 @@ async def serve(given: Settings, catalog: AgentCatalog | None = None) -> None:
         await watcher.load()
         client = await connect(given)
         approvals = ApprovalService(db, policy)
-        gateway = open_gateway(db, policy, pins, pool, owner_of=_owners(agents))
+        gateway = open_gateway(db, policy, pins, pool, owner_of=agents.owner_of, amounts_of=agents.amounts_of)
         runs = RunService(db, connected(client), agents, policy, approvals)
         models = Models.from_settings(given, db)
         activities = GatewayActivities(db, gateway, models, approvals, runs.start_child)
@@ -94,14 +94,6 @@ def gateway_worker(client: Client, activities: GatewayActivities, *, task_queue:
         graceful_shutdown_timeout=GRACE,
         max_concurrent_activities=200,
     )
-
-
-def _owners(agents: AgentCatalog) -> Callable[[str], str]:
-    def owner_of(agent: str) -> str:
-        spec = agents.get(agent.removeprefix("agent:"))
-        return spec.owner if spec else ""
-
-    return owner_of
 
 
 async def _every(seconds: float, work: Callable[[], Awaitable[Any]]) -> None:

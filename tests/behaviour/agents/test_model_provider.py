@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
 from collections.abc import Generator
@@ -17,7 +18,7 @@ from pydantic import SecretStr
 
 from chargehand.database import Database
 from chargehand.errors import BadInput, Unavailable
-from chargehand.models.model import ModelRequest
+from chargehand.models.model import Limits, ModelRequest
 from chargehand.models.provider import Models
 from chargehand.settings import Settings
 
@@ -126,10 +127,64 @@ async def test_the_same_key_pays_once(db: Database) -> None:
 async def test_a_budget_of_tokens_stops_before_it_is_passed(db: Database) -> None:
     with endpoint() as there:
         matrix = models(there.url, db)
-        await matrix.ask(request("one", token_limit=1600))
+        limits = Limits(tokens=1560)
+        await matrix.ask(request("one", limits=limits))
+        assert 1400 < there.asked[0]["max_completion_tokens"] < 1560, "the answer is no longer than the budget has room"
         with pytest.raises(BadInput, match=r"budget\.tokens"):
-            await matrix.ask(request("two", token_limit=1500))
+            await matrix.ask(request("two", limits=limits))
         assert len(there.asked) == 1
+
+
+async def test_a_budget_of_calls_counts_what_was_asked(db: Database) -> None:
+    with endpoint() as there:
+        matrix = models(there.url, db)
+        await matrix.ask(request("one", limits=Limits(calls=1)))
+        await matrix.ask(request("one", limits=Limits(calls=1)))  # the same question: its answer is kept
+        with pytest.raises(BadInput, match=r"budget\.model_calls"):
+            await matrix.ask(request("two", limits=Limits(calls=1)))
+        await matrix.ask(request("three", run="run_2", limits=Limits(calls=1)))
+        assert len(there.asked) == 2
+
+
+async def test_a_budget_of_money_reserves_the_answer_too(db: Database) -> None:
+    with endpoint() as there:
+        matrix = models(there.url, db)
+        limits = Limits(cost=Decimal("0.006"))
+        answer = await matrix.ask(request("one", limits=limits))
+        assert answer.usage.cost == Decimal("0.005")
+        assert there.asked[0]["max_completion_tokens"] < 1000, "six dollars a million: 0.006 USD buys 1,000 tokens"
+        await matrix.ask(request("two", limits=limits))  # 0.001 USD left: a shorter answer
+        assert there.asked[1]["max_completion_tokens"] < 170
+        with pytest.raises(BadInput, match=r"budget\.cost"):
+            await matrix.ask(request("three", limits=limits))
+
+
+async def test_money_can_not_be_kept_to_where_no_price_is_known(db: Database) -> None:
+    with endpoint() as there:
+        given = Settings(model_base_url=there.url, model_name="tiny")
+        with pytest.raises(BadInput, match="no price is known"):
+            await Models.from_settings(given, db).ask(request(limits=Limits(cost=Decimal(1))))
+        assert there.asked == []
+
+
+async def test_questions_at_once_do_not_pass_a_budget_together(db: Database) -> None:
+    with endpoint() as there:
+        matrix = models(there.url, db)
+        limits = Limits(calls=3, tokens=1_000_000)
+        asked = [matrix.ask(request(f"k{n}", limits=limits)) for n in range(10)]
+        answers = await asyncio.gather(*asked, return_exceptions=True)
+        assert sum(isinstance(answer, BadInput) for answer in answers) == 7
+        assert len(there.asked) == 3
+
+
+async def test_what_the_endpoint_refused_is_free_again(db: Database) -> None:
+    with endpoint() as there:
+        matrix = models(there.url, db)
+        there.status = 400
+        with pytest.raises(BadInput, match="400"):
+            await matrix.ask(request("one", limits=Limits(calls=1)))
+        there.status = 200
+        await matrix.ask(request("two", limits=Limits(calls=1)))
 
 
 @pytest.mark.parametrize(
