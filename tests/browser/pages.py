@@ -57,6 +57,11 @@ def _trace(page: Page) -> None:
     page.locator("summary").nth(1).click()
 
 
+def _child(page: Page) -> None:
+    page.locator("ol summary").first.click()
+    page.locator("details [role=group]").first.wait_for()
+
+
 def _export(page: Page) -> None:
     page.locator("header button").last.click()
     page.locator("dialog progress").wait_for()
@@ -106,6 +111,8 @@ DATA = [
     View("runs", "/runs", ready="td"),
     View("run-waiting", "/runs/run_01KB0000000000000000000001", ready="[role=group] button[aria-pressed]"),
     View("run-trace", "/runs/run_01KB0000000000000000000001", act=_trace, ready="[role=group] button[aria-pressed]"),
+    View("run-child", "/runs/run_01KB0000000000000000000001", act=_child, ready="[role=group] button[aria-pressed]"),
+    View("run-mcp", "/runs/mcp_01KB00000000000000000000", ready="td"),
     View("run-finished", "/runs/run_01KB0000000000000000000003", ready="[role=group] button[aria-pressed]"),
     View("run-failed", "/runs/run_01KB0000000000000000000005", ready="[role=group] button[aria-pressed]"),
     View("approval", "/approvals?id=apr_1", ready="article h2"),

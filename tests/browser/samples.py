@@ -196,6 +196,7 @@ SCHEDULES = [
     schedule(3, "paused", cron="30 17 * * 5", words="At 17:30 on Friday", last_due=ago(days=5), last_problem="Policy does not let Amy Chen start this agent."),
     schedule(4, "ended", at=ago(days=2), last_due=ago(days=2), last_run=RUNS[3].id),
 ]  # fmt: skip
+CHILD = "run_01KB0000000000000000000006"
 STORY = [
     ("node", "find_order", "find order", "succeeded", 0, 900, {}),
     ("tool", "find_order", "Uses erp.get_order", "succeeded", 10, 620, {"tool": "erp.get_order", "arguments": {"number": "SO-1042"}, "result": {"number": "SO-1042", "total": "4280.00", "currency": "EUR"}, "decision": "allow", "call_key": "a" * 64}),
@@ -205,6 +206,7 @@ STORY = [
     ("model", "assess", "Asks a language model", "succeeded", 2010, 5300, {"model": "light", "tokens": 2140, "cost": runs.Money(amount="0.0042", currency="USD")}),
     ("node", "open_complaint", "open complaint", "succeeded", 5500, 6300, {}),
     ("tool", "open_complaint", "Uses erp.open_complaint", "succeeded", 5510, 6200, {"tool": "erp.open_complaint", "decision": "allow"}),
+    ("agent", "open_complaint", "Hands over to invoice-matching", "succeeded", 6210, 6290, {"child": CHILD}),
     ("node", "refund", "refund", "waiting", 6400, None, {}),
     ("tool", "refund", "Uses erp.create_credit_note", "waiting", 6410, None, {"tool": "erp.create_credit_note", "decision": "ask", "approval": "apr_1", "detail": "Refund 4,280.00 EUR for order SO-1042", "arguments": {"order": "SO-1042", "amount": "4280.00", "currency": "EUR", "reason": "Goods damaged in transit"}}),
 ]  # fmt: skip
@@ -212,11 +214,11 @@ STORY = [
 
 def steps() -> list[runs.Step]:
     begin = ago(minutes=2)
-    ids = {"node": "node", "tool": "tool", "model": "model"}
+    ids = {"node": "node", "tool": "tool", "model": "model", "agent": "agent"}
     return [
         runs.Step(
             seq=n + 1, id=f"{kind}:{node}", kind=kind, node=node, title=title, state=state, message_id=ids[kind],
-            parameters={"node": title, "tool": more.get("tool", ""), "tier": "light"}, started_at=begin + timedelta(milliseconds=start),
+            parameters={"node": title, "tool": more.get("tool", ""), "tier": "light", "agent": AGENT}, started_at=begin + timedelta(milliseconds=start),
             ended_at=None if end is None else begin + timedelta(milliseconds=end), **more,
         )
         for n, (kind, node, title, state, start, end, more) in enumerate(STORY)
@@ -398,6 +400,8 @@ CHECKPOINT = audit.CheckpointView(
     size=48_210,
     root=DIGEST,
     key="",
+    first_key="",
+    rotations=[],
     public_key="",
     cosigned_by=[],
     signed_at=NOW.isoformat(),
@@ -610,7 +614,9 @@ def _answer(path: str, query: dict[str, str], *, empty: bool) -> Any:
         case "policy":
             return _policy(rest, empty=empty)
         case "calls":
-            return calls.CallPage(items=some([FLYING] if query.get("state") == "in_flight" else []), next=None)
+            return calls.CallPage(
+                items=some([FLYING] if query.get("state") == "in_flight" or query.get("run") else []), next=None
+            )
         case "usage":
             found = usage_of(query.get("by", "agent"))
             return found.model_copy(update={"rows": [], "totals": [], "budgets": []}) if empty else found

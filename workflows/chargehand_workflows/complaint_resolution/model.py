@@ -61,6 +61,14 @@ class Complaint(BaseModel):
     )
 
 
+VERDICTS_ZH: dict[Verdict, str] = {
+    "no_refund": "不予退款",
+    "refund": "退款",
+    "replacement": "补发",
+    "unclear": "不明确",
+}
+
+
 class Assessment(BaseModel):
     """What the complaint is about and what follows from it. Never an amount: that comes from people and the ERP."""
 

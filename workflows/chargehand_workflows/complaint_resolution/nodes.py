@@ -13,7 +13,7 @@ from chargehand_connectors.logistics import tools as logistics
 from chargehand_connectors.mail import tools as mail
 from chargehand_workflows.complaint_resolution import texts
 from chargehand_workflows.complaint_resolution.forms import CarrierSays, Decide, OrderNumberAsked, ReturnStands
-from chargehand_workflows.complaint_resolution.model import Assessment
+from chargehand_workflows.complaint_resolution.model import VERDICTS_ZH, Assessment
 from chargehand_workflows.complaint_resolution.state import Output, State
 from chargehand_workflows.complaint_resolution.triage import RULES, assess
 
@@ -36,7 +36,7 @@ async def ask_order_number(state: State) -> Update:
 
 async def look_up(state: State) -> Update:
     """Where the two look-ups part."""
-    note(f"Looks up order {state.order_number} and its parcels.")
+    note(f"Looks up order {state.order_number} and its parcels.", zh=f"查找订单 {state.order_number} 及其包裹。")
     return {"order": None, "shipments": None}
 
 
@@ -45,7 +45,7 @@ async def fetch_order(state: State) -> Update:
     if found.succeeded:
         return {"order": erp.get_order.decode(found.value)}
     if found.failure and found.failure.kind == "not_found":
-        note(f"There is no order {state.order_number}.")
+        note(f"There is no order {state.order_number}.", zh=f"没有订单 {state.order_number}。")
         return {"order": None}
     raise not_done(found)
 
@@ -72,8 +72,16 @@ async def triage(state: State) -> Update:
     order = _order(state)
     text = state.text if state.carrier_said != "lost" else f"{state.text} (carrier: lost)"
     assessment, by = await assess(text, state.wish, order, state.shipments)
-    who = "Decided by rules, no language model" if by == RULES else "Decided with a language model"
-    note(f"{who}: {assessment.verdict}, {assessment.reason}", decided_by=by)
+    who, zh = (
+        ("Decided by rules, no language model", "由规则决定，未用语言模型")
+        if by == RULES
+        else ("Decided with a language model", "借助语言模型决定")
+    )
+    note(
+        f"{who}: {assessment.verdict}, {assessment.reason}",
+        zh=f"{zh}：{VERDICTS_ZH[assessment.verdict]}。{assessment.reason}",
+        decided_by=by,
+    )
     return {"assessment": assessment, "decided_by": by}
 
 
@@ -118,7 +126,7 @@ async def create_credit_note(state: State) -> Update:
         if not suggested:
             break
         refund = Decimal(suggested["amount"])
-        note(f"Suggested instead: {refund} {order.currency}.")
+        note(f"Suggested instead: {refund} {order.currency}.", zh=f"改为建议：{refund} {order.currency}。")
         posted = await _post(state, order, refund)
     if not posted.succeeded:
         return {"why_not": _why(posted)}
@@ -147,7 +155,10 @@ async def cancel_return(state: State) -> Update:
     )
     if taken_back.succeeded:
         return {"return_number": ""}
-    note(f"Return {state.return_number} stands: {_why(taken_back)}")
+    note(
+        f"Return {state.return_number} stands: {_why(taken_back)}",
+        zh=f"退货单 {state.return_number} 仍然有效：{_why(taken_back)}",
+    )
     said = await ask_person(
         ReturnStands, to=SERVICE, within="3d", title=f"Return {state.return_number} could not be cancelled"
     )
@@ -170,7 +181,7 @@ async def notify_finance(state: State) -> Update:
     sent = await attempt(mail.send, to=FINANCE, subject=subject, body=body, reference=state.order_number)
     if not sent.succeeded:
         untold = f"Finance was not told: {_why(sent)}"
-        note(untold)
+        note(untold, zh=f"未能通知财务：{_why(sent)}")
         return {"mail": "", "untold": untold}
     return {"mail": mail.send.decode(sent.value).message_id}
 

@@ -10,6 +10,7 @@ import { Segmented } from '../../ui/Field';
 import { cost, duration, number, principalName } from '../../ui/format';
 import { Page } from '../../ui/Page';
 import { useNow } from '../../ui/useNow';
+import { isMcp, McpCalls } from './McpCalls';
 import { RunActions } from './RunActions';
 import css from './RunPage.module.css';
 import { RunResult } from './RunResult';
@@ -24,8 +25,12 @@ import { isOpen } from './words';
 const RunGraph = lazy(() => import('./graph/RunGraph'));
 
 export function RunPage() {
-  const { t } = useTranslation();
   const { run: id } = useParams({ from: '/runs/$run' });
+  return isMcp(id) ? <McpCalls id={id} /> : <AgentRun key={id} id={id} />;
+}
+
+function AgentRun({ id }: { id: string }) {
+  const { t } = useTranslation();
   const run = useQuery({ ...runQuery(id), refetchInterval: (query) => (query.state.data && isOpen(query.state.data.state) ? 10_000 : false) });
   const steps = useQuery(stepsQuery(id));
   const open = run.data ? isOpen(run.data.state) : false;

@@ -2,15 +2,19 @@ import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { Bot, Clock, Flag, Hand, MessageCircleQuestion, Sparkles, Split, Wrench, type LucideIcon } from 'lucide-react';
 import { useTranslation } from 'react-i18next';
-import { useState } from 'react';
+import { lazy, Suspense, useState } from 'react';
 import { agentQuery, type AgentTool } from '../../api/agents';
-import { stepsQuery, type Run, type Step } from '../../api/runs';
+import { runQuery, stepsQuery, type Run, type Step } from '../../api/runs';
 import { SkeletonRows } from '../../ui/Feedback';
 import { cost, duration } from '../../ui/format';
 import { State, toneOf } from '../../ui/State';
 import { Time } from '../../ui/Time';
+import { RunState } from './RunState';
 import css from './Story.module.css';
+import { useRunStream } from './useRunStream';
 import { inWords, isOpen, isVisit } from './words';
+
+const RunGraph = lazy(() => import('./graph/RunGraph'));
 
 const ICONS: Record<Step['kind'], LucideIcon> = {
   node: Split, model: Sparkles, tool: Wrench, approval: Hand, task: MessageCircleQuestion, timer: Clock, agent: Bot, run: Flag,
@@ -71,16 +75,24 @@ function Sentence({ step, tools, label }: { step: Step; tools: AgentTool[]; labe
   );
 }
 
-/** A sub-agent's story opens in place; it is loaded when somebody opens it. */
+/** A sub-agent opens in place, its graph and its story; it is loaded and followed once somebody opens it. */
 function ChildStory({ run, agent }: { run: string; agent: string }) {
   const { t } = useTranslation();
   const [opened, setOpened] = useState(false);
   const steps = useQuery({ ...stepsQuery(run), enabled: opened });
-  const tools = useQuery({ ...agentQuery(agent), enabled: opened && !!agent }).data?.tools ?? [];
+  const child = useQuery({ ...runQuery(run), enabled: opened });
+  const found = useQuery({ ...agentQuery(agent), enabled: opened && !!agent }).data;
+  const [node, setNode] = useState<string | null>(null);
+  useRunStream(run, opened && !!child.data && isOpen(child.data.state));
+  const label = (at: string) => found?.graph.nodes.find((each) => each.id === at)?.label ?? at;
   return (
     <details className={css.child} onToggle={(event) => setOpened(opened || event.currentTarget.open)}>
       <summary className="link sm">{t('run.openChild')}</summary>
-      {steps.data ? <ol className={css.story}>{worthTelling(steps.data).map((step) => <Sentence key={step.seq} step={step} tools={tools} />)}</ol> : <SkeletonRows rows={2} />}
+      {child.data && <p className="row sm"><RunState run={child.data} /></p>}
+      {found && child.data && steps.data && (
+        <div className={css.graph}><Suspense><RunGraph graph={found.graph} nodes={child.data.nodes} steps={steps.data} selected={node} onSelect={setNode} /></Suspense></div>
+      )}
+      {steps.data ? <ol className={css.story}>{worthTelling(steps.data).filter((step) => !node || step.node === node).map((step) => <Sentence key={step.seq} step={step} tools={found?.tools ?? []} label={label} />)}</ol> : <SkeletonRows rows={2} />}
       <Link className="link sm" to="/runs/$run" params={{ run }}>{t('run.childPage')}</Link>
     </details>
   );

@@ -12,7 +12,7 @@ import { humanize, relative } from '../../ui/format';
 import { useNow } from '../../ui/useNow';
 import { ReconcileForm } from './ReconcileForm';
 import css from './Waiting.module.css';
-import { waitingInWords } from './words';
+import { asked, waitingInWords } from './words';
 
 const ICONS: Record<Waiting['kind'], LucideIcon> = { approval: Hand, task: MessageCircleQuestion, timer: Clock, connector: Plug, in_doubt: CircleHelp, event: Radio, pause: Pause };
 
@@ -36,7 +36,7 @@ function Card({ waiting, sentence, task }: { waiting: Waiting; sentence: string;
     <div className={css.card} data-kind={waiting.kind} role="status">
       <Icon size={18} aria-hidden />
       <div className="grow">
-        <p className="strong">{sentence}</p>
+        <p className="strong">{task ? asked(task) : sentence}</p>
         <p className={css.sub}>
           {who.length > 0 && t('run.waitsFor', { who: who.join(', ') })} {waiting.until && t('run.until', { time: relative(waiting.until, now, 'long') })}
         </p>

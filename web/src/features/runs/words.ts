@@ -1,6 +1,6 @@
 import i18n from 'i18next';
 import type { AgentTool } from '../../api/agents';
-import type { RunState, Step, Waiting } from '../../api/runs';
+import type { PersonTask, RunState, Step, Waiting } from '../../api/runs';
 import { said } from '../../i18n/said';
 import { money } from '../../ui/format';
 
@@ -52,9 +52,13 @@ export function inWords(step: Step, tools: readonly AgentTool[]): string {
   return said({ sentence: step.title, message_id: step.message_id, parameters: step.parameters });
 }
 
+/** A question as its agent asks it, in Chinese where its form has it so. */
+export const asked = (task: Pick<PersonTask, 'question' | 'title' | 'answer_schema'>): string =>
+  (i18n.language === 'zh' && (task.answer_schema['x-zh'] as { description?: string } | undefined)?.description) || task.question || task.title;
+
 /** Whom or what a run waits for: an approval by the sentence of its call; a question as the agent asked it. */
 export function waitingInWords(waiting: Waiting, steps: readonly Step[] = [], tools: readonly AgentTool[] = []): string {
-  const asked = waiting.kind === 'approval' ? steps.find((step) => step.approval === waiting.id) : undefined;
+  const asking = waiting.kind === 'approval' ? steps.find((step) => step.approval === waiting.id) : undefined;
   if (i18n.language !== 'zh' || waiting.kind === 'task') return waiting.sentence;
-  return asked ? inWords(asked, tools) : i18n.t(`waits.${waiting.kind}`);
+  return asking ? inWords(asking, tools) : i18n.t(`waits.${waiting.kind}`);
 }
