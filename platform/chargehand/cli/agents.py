@@ -10,7 +10,7 @@ import typer
 
 from chargehand.agents.lint_model import Report as LintReport
 from chargehand.agents.views import Agent, AgentSummary, Graph
-from chargehand.cli import agents_cases
+from chargehand.cli import agents_cases, agents_dev
 from chargehand.cli.client import Api
 from chargehand.cli.failure import NOT_DONE, USAGE, CommandFailed
 from chargehand.cli.graph import draw
@@ -124,6 +124,7 @@ def lint(
 app.command("record")(agents_cases.record)
 app.command("evaluate")(agents_cases.evaluate)
 app.command("compare")(agents_cases.compare)
+app.command("dev")(agents_dev.dev)
 
 
 @app.command("new")

@@ -105,10 +105,9 @@ def compare(
     from chargehand.testing.page import comparison_page
 
     _cases(cases)  # a case that can't be read is said once, before anything is started
-    with err.status("Playing both versions …"):
-        with ThreadPoolExecutor(2) as both:
-            before, after = both.map(lambda one: evaluate_version(one, cases), (old, new))
-    found = compare_two(before, after, names=(old, new))
+    with err.status("Playing both versions …"), ThreadPoolExecutor(2) as both:
+        before, after = both.submit(evaluate_version, old, cases), both.submit(evaluate_version, new, cases)
+    found = compare_two(before.result(), after.result(), names=(old, new))
     if html is not None:
         html.write_text(comparison_page(found), "utf-8")
         err.print(f"[green]✓[/] {clean(html)}")

@@ -29,6 +29,9 @@ TEMPORAL_UI_OFFSET = 1000
 SECRETS = {"CHARGEHAND_MODEL_API_KEY", "CHARGEHAND_DATABASE_URL", "CHARGEHAND_DEMO_PASSWORD", "CHARGEHAND_API_TOKEN"}
 """What an agent worker is never given."""
 
+AGENTS_PROCESSES = ("gateway", "agents", "api")
+"""What knows the agents: `chargehand agents dev` has it started anew when their code changed."""
+
 say = Console(stderr=False, highlight=False)
 
 
@@ -56,11 +59,16 @@ def _run(settings: Settings, console: Console, *, as_json: bool) -> None:
         settings.state_dir / "logs", lambda text: console.print(f"[yellow]•[/] {text}"), lambda: tell()
     )
 
+    told = 0
+
     def tell(*, up: bool = True) -> None:
-        _write(facts, {"up": up, "url": _url(settings), "pids": supervisor.pids()})
+        nonlocal told
+        told += 1
+        known = {"up": up, "url": _url(settings), "pids": supervisor.pids()}
+        _write(facts, {**known, "supervisor": os.getpid(), "told": told})
 
     began = time.monotonic()
-    with supervisor.signals():
+    with supervisor.signals(), supervisor.renew_on_signal(*AGENTS_PROCESSES):
         try:
             for system in systems:
                 if system.prepare:
@@ -182,6 +190,7 @@ def _ours(
         command=[sys.executable, "-m", module],
         environment=dict(environment) | {"CHARGEHAND_READY_FILE": str(sign)},
         ready=sign.exists,
+        renewed=lambda: sign.unlink(missing_ok=True),
         ports=ports,
         where=where,
     )

@@ -49,6 +49,8 @@ class ProcessSpec:
     ready: Callable[[], bool]
     ports: tuple[Port, ...] = ()
     where: str = ""
+    renewed: Callable[[], None] = lambda: None
+    """Called before it is started again on purpose: takes back what said that it answers."""
 
 
 @dataclass(slots=True)
@@ -68,6 +70,7 @@ class Supervisor:
         self._changed = changed
         self._children: list[_Child] = []
         self._stopping = False
+        self._renewing: tuple[str, ...] = ()
 
     def start(self, spec: ProcessSpec) -> float:
         """Start one process and wait until it answers; returns the seconds it took.
@@ -84,8 +87,10 @@ class Supervisor:
         return time.monotonic() - child.started
 
     def run(self) -> None:
-        """Keep everything running until SIGINT or SIGTERM arrives."""
+        """Keep everything running until SIGINT or SIGTERM arrives; at SIGUSR1 see `renew_on_signal`."""
         while not self._stopping:
+            if self._renewing:
+                self._renew()
             for child in self._children:
                 if child.process.poll() is not None and not self._stopping:
                     self._restart(child)
@@ -99,13 +104,7 @@ class Supervisor:
         """Stop every process, the last started first. Returns when all have ended."""
         self._stopping = True
         for child in reversed(self._children):
-            _signal_group(child.process, signal.SIGTERM)
-            try:
-                child.process.wait(STOP_SECONDS)
-            except subprocess.TimeoutExpired:
-                self._say(f"{child.spec.title} did not stop within {STOP_SECONDS:.0f} s: killing it.")
-            _signal_group(child.process, signal.SIGKILL)
-            child.process.wait()
+            self._end(child)
         self._children.clear()
 
     @contextlib.contextmanager
@@ -121,6 +120,19 @@ class Supervisor:
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+    @contextlib.contextmanager
+    def renew_on_signal(self, *names: str) -> Generator[None]:
+        """While inside, SIGUSR1 makes `run` stop these gently and start them again, one after the other."""
+
+        def on_signal(_number: int, _frame: FrameType | None) -> None:
+            self._renewing = names
+
+        before = signal.signal(signal.SIGUSR1, on_signal)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGUSR1, before)
 
     @property
     def stopping(self) -> bool:
@@ -145,6 +157,29 @@ class Supervisor:
                 start_new_session=True,
                 preexec_fn=_die_with_parent if sys.platform == "linux" else None,
             )
+
+    def _renew(self) -> None:
+        """What does not come up again is said and tried again like whatever else died; the others go on."""
+        names, self._renewing = self._renewing, ()
+        for child in [one for name in names for one in self._children if one.spec.name == name]:
+            self._end(child)
+            child.spec.renewed()
+            child.process, child.started, child.failures = self._spawn(child.spec), time.monotonic(), 0
+            try:
+                self._await_ready(child)
+            except Unavailable as error:
+                self._say(str(error))
+        self._changed()
+
+    def _end(self, child: _Child) -> None:
+        """Stop one process and whatever it left behind."""
+        _signal_group(child.process, signal.SIGTERM)
+        try:
+            child.process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._say(f"{child.spec.title} did not stop within {STOP_SECONDS:.0f} s: killing it.")
+        _signal_group(child.process, signal.SIGKILL)
+        child.process.wait()
 
     def _await_ready(self, child: _Child) -> None:
         deadline = time.monotonic() + READY_SECONDS

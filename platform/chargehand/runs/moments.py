@@ -19,7 +19,7 @@ from chargehand.agents import watching
 from chargehand.agents.catalog import AgentCatalog
 from chargehand.agents.execution import to_json
 from chargehand.clock import parse
-from chargehand.errors import BadInput, Conflict, NotFound
+from chargehand.errors import BadInput, Conflict, NotFound, RuntimeUnavailable
 from chargehand.runs.model import RunEvent
 from chargehand.runs.payloads import RunInput
 from chargehand.runs.plugin import langgraph_plugin
@@ -150,6 +150,15 @@ class Camera:
             else:
                 frame = _Frame(seq, to_json(data["state"]), tuple(data["next"]))
                 film.frames.setdefault(str(data["path"]), {})[seq] = frame
+
+
+async def open_runs(client: Client, *, limit: int) -> list[str]:
+    """Ids of runs that have not ended, as Temporal has them, at most `limit`. Raises RuntimeUnavailable."""
+    try:
+        found = [one.id async for one in client.list_workflows("ExecutionStatus = 'Running'", limit=limit)]
+    except RPCError as error:
+        raise RuntimeUnavailable(f"Temporal does not say which runs are open: {error.message}.") from error
+    return [one for one in found if one.startswith("run_")]
 
 
 async def film_of(client: Client, agents: AgentCatalog, run: str) -> Film:

@@ -54,6 +54,56 @@ def test_starts_waits_and_stops_without_orphans(tmp_path: Path) -> None:
         os.kill(pid, 0)
 
 
+def test_what_is_renewed_on_a_signal_is_stopped_gently_and_answers_again(tmp_path: Path) -> None:
+    port, other = free_port(), free_port()
+    changes: list[int] = []
+    supervisor = Supervisor(tmp_path, print, lambda: changes.append(1))
+    with supervisor.renew_on_signal("server"):
+        supervisor.start(server(port))
+        supervisor.start(server(other, "other"))
+        before = supervisor.pids()
+
+        def meanwhile() -> None:
+            os.kill(os.getpid(), signal.SIGUSR1)
+            until(lambda: bool(changes))
+            supervisor._stopping = True
+
+        helper = threading.Thread(target=meanwhile)
+        helper.start()
+        supervisor.run()
+        helper.join()
+    after = supervisor.pids()
+    assert after["server"] != before["server"]
+    assert after["other"] == before["other"]
+    assert answers_tcp("127.0.0.1", port)
+    supervisor.stop()
+
+
+def test_what_does_not_come_up_again_is_said_and_the_others_go_on(tmp_path: Path) -> None:
+    port, said = free_port(), list[str]()
+    sign = tmp_path / "broken"
+    code = f"import pathlib,sys\nif pathlib.Path({str(sign)!r}).exists(): sys.exit(3)\n" + SERVER.format(port=port)
+    spec = ProcessSpec("server", "The server", [sys.executable, "-c", code], dict(os.environ),
+                       ready=lambda: answers_tcp("127.0.0.1", port))  # fmt: skip
+    supervisor = Supervisor(tmp_path, said.append)
+    supervisor.start(spec)
+    sign.touch()
+    with supervisor.renew_on_signal("server"):
+
+        def meanwhile() -> None:
+            os.kill(os.getpid(), signal.SIGUSR1)
+            until(lambda: any("ended with code 3" in one for one in said))
+            sign.unlink()
+            until(lambda: answers_tcp("127.0.0.1", port))
+            supervisor._stopping = True
+
+        helper = threading.Thread(target=meanwhile)
+        helper.start()
+        supervisor.run()
+        helper.join()
+    supervisor.stop()
+
+
 def test_a_killed_process_is_started_again(tmp_path: Path) -> None:
     port = free_port()
     said: list[str] = []
