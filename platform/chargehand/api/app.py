@@ -29,6 +29,7 @@ from chargehand.identity.routes import router as identity
 from chargehand.policy.routes import router as policy
 from chargehand.risk.routes import router as risk
 from chargehand.runs.hook_routes import router as hooks
+from chargehand.runs.intake_routes import router as intakes
 from chargehand.runs.routes import router as runs
 from chargehand.runs.schedule_routes import router as schedules
 
@@ -39,6 +40,7 @@ ROUTERS = (
     runs,
     schedules,
     hooks,
+    intakes,
     approvals,
     audit,
     policy,

@@ -42,6 +42,7 @@ from chargehand.runs.client import Connect, LazyClient, connect
 from chargehand.runs.codec import payload_key
 from chargehand.runs.erasure import Erasures
 from chargehand.runs.hooks import Hooks
+from chargehand.runs.intakes import Intakes
 from chargehand.runs.schedules import Schedules
 from chargehand.runs.service import RunService
 from chargehand.settings import Settings
@@ -97,6 +98,7 @@ async def open_house(
         state.runs = RunService(db, client, catalog, policy, state.approvals)
         state.schedules = Schedules(db, state.runs)
         state.hooks = Hooks(db, state.runs, payload_key(given.state_dir / HOOK_KEY))
+        state.intakes = Intakes(db, state.runs, gateway)
         state.erasures = Erasures(db, state.exports)
         state.feed = Feed(state.audit, state.approvals, state.runs, state.calls, state.freezes, state.alerts)
 

@@ -33,6 +33,8 @@ COMMANDS = (
 GROUPS = (
     ("run", "chargehand.cli.run", "app"),
     ("schedule", "chargehand.cli.schedule", "app"),
+    ("hook", "chargehand.cli.hook", "app"),
+    ("intake", "chargehand.cli.intake", "app"),
     ("release", "chargehand.cli.release", "app"),
     ("approvals", "chargehand.cli.approvals", "app"),
     ("log", "chargehand.cli.log", "app"),

@@ -11,6 +11,7 @@ ScheduleState = Literal["active", "paused", "ended"]
 Overlap = Literal["start", "skip"]
 HookScheme = Literal["standard", "github"]
 HookState = Literal["active", "disabled"]
+IntakeState = Literal["active", "paused"]
 DeliveryOutcome = Literal["started", "repeated", "refused", "limited"]
 TaskState = Literal["open", "answered", "expired", "withdrawn"]
 WaitKind = Literal["approval", "task", "timer", "connector", "in_doubt", "event", "pause"]
@@ -209,6 +210,33 @@ class Delivery:
     run: str
     address: str
     size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """Where messages come from that start an agent. `tool` reads them, with `arguments` and the `cursor`.
+
+    `last_problem` says why the last read, or a message of it, started nothing.
+    """
+
+    id: str
+    tenant: str
+    name: str
+    agent: str
+    principal: str
+    made_by: str
+    tool: str
+    arguments: dict[str, Any]
+    mapping: dict[str, str]
+    every_seconds: int
+    state: IntakeState
+    cursor: str
+    started: int
+    next_at: datetime | None
+    last_at: datetime | None
+    last_run: str
+    last_problem: str
+    created_at: datetime
 
 
 def title_of(agent_title: str, business_key: str) -> str:

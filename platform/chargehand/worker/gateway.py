@@ -30,6 +30,7 @@ from chargehand.policy.watcher import PolicyWatcher
 from chargehand.runs.activities import GatewayActivities
 from chargehand.runs.blobs import BlobFolder
 from chargehand.runs.client import connect
+from chargehand.runs.intakes import Intakes
 from chargehand.runs.model import QUEUE_GATEWAY
 from chargehand.runs.outbox import Outbox
 from chargehand.runs.service import RunService, connected
@@ -69,6 +70,7 @@ async def serve(given: Settings, catalog: AgentCatalog | None = None) -> None:
         activities = GatewayActivities(db, gateway, models, approvals, runs.start_child)
         chores = [
             asyncio.create_task(Outbox(db, runs, approvals, BlobFolder(given.blobs)).run()),
+            asyncio.create_task(Intakes(db, runs, gateway).run()),
             asyncio.create_task(watcher.run()),
             asyncio.create_task(_every(SWEEP_SECONDS, gateway.sweep)),
         ]

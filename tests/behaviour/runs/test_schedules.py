@@ -3,117 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from langgraph.graph import START, StateGraph
-from pydantic import BaseModel, Field
 from sqlalchemy import select
-from temporalio.client import Client
-from typing_extensions import TypedDict
 
-from chargehand import agent, clock
-from chargehand.agents.catalog import AgentCatalog
-from chargehand.audit import log
-from chargehand.audit.service import AuditService
-from chargehand.database import Database
+from chargehand import clock
 from chargehand.errors import BadInput, Conflict, Forbidden, NotFound, RuntimeUnavailable
 from chargehand.identity import store as people
-from chargehand.identity.model import Principal, SignedIn
 from chargehand.identity.service import new_user
-from chargehand.policy.model import Request
 from chargehand.runs import store
-from chargehand.runs.model import Schedule
 from chargehand.runs.outbox import Outbox
 from chargehand.runs.schedule_store import SCHEDULE
 from chargehand.runs.schedule_terms import Terms
 from chargehand.runs.schedules import ScheduleChange, Schedules
-from chargehand.runs.service import RunService
-from chargehand.testing import FakePolicy, world
-from chargehand.testing.clock import MovingClock
-from chargehand.testing.policies import decision
+from chargehand.testing import world
+from fixtures.starting import AMY, EVE, HOURLY, REPORT, STRANGER, House, clerk, house
 
-AMY = SignedIn(Principal("demo", "person:amy", "Amy"), "password")
-EVE = SignedIn(Principal("demo", "person:eve", "Eve"), "password")
-STRANGER = SignedIn(Principal("other", "person:amy", "Amy"), "password")
-HOURLY = "0 * * * *"
-
-
-class Wanted(BaseModel):
-    what: str = Field(min_length=1)
-
-
-class State(TypedDict, total=False):
-    what: str
-
-
-def do(state: State) -> State:
-    return {"what": state.get("what", "").upper()}
-
-
-graph = StateGraph(State, input_schema=Wanted)
-graph.add_node(do)
-graph.add_edge(START, "do")
-clerk = agent(graph, name="clerk", owner="group:office", input=Wanted, business_key="what")
-REPORT = {"what": "report"}
-
-
-async def no_temporal() -> Client:
-    raise RuntimeUnavailable("Temporal does not run in this test.")
-
-
-class House:
-    """A database and what works on it, without Temporal: runs stay where their start was written."""
-
-    def __init__(self, url: str) -> None:
-        self.db = Database(url)
-        self.db.create_schema()
-        log.initialise(self.db)
-        self.denied: set[tuple[str, str]] = {("person:eve", "chargehand.steer_runs")}
-        self.clock = MovingClock()
-        self.others: list[Database] = []
-        self.runs = self.service(self.db)
-        self.schedules = Schedules(self.db, self.runs)
-        for name in ("amy", "eve"):
-            user = new_user("demo", name, name.title(), "person", clock.now())
-            self.db.write_now(lambda tx, user=user: people.add_user(tx.connection, user, "no hash"))
-
-    def service(self, db: Database) -> RunService:
-        def answer(request: Request) -> Any:
-            return decision("deny" if (request.chain[0], request.tool) in self.denied else "allow")
-
-        return RunService(db, no_temporal, AgentCatalog([clerk]), FakePolicy(answer))
-
-    def worker(self) -> Schedules:
-        """Another process's view of the same database."""
-        other = Database(str(self.db.engine.url.render_as_string(hide_password=False)))
-        self.others.append(other)
-        return Schedules(other, self.service(other))
-
-    def started(self) -> list[dict[str, Any]]:
-        return self.db.read_now(lambda connection: store.list_runs(connection, "demo", limit=1000))
-
-    async def records(self) -> list[dict[str, Any]]:
-        page = await AuditService(self.db).query("demo", "kind:run")
-        return [one.record.detail for one in page.items]
-
-    async def until_due(self, schedule: Schedule, *, after: timedelta = timedelta(seconds=1)) -> None:
-        assert schedule.next_at is not None
-        self.clock.ahead += schedule.next_at - clock.now() + after
-
-
-@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
-def house(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[House]:
-    """Each test runs on both databases, on a clock that it moves."""
-    url = f"sqlite:///{tmp_path}/x.db" if request.param == "sqlite" else request.getfixturevalue("postgres")
-    made = House(url)
-    with made.clock.in_force():
-        yield made
-    for db in (*made.others, made.db):
-        db.close()
+__all__ = ["house"]
 
 
 async def test_each_due_time_starts_one_run_on_behalf_of_who_made_it(house: House) -> None:
