@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Connection, Index, Integer, Select, Table, Text, and_, case, or_, select
+from sqlalchemy import Column, ColumnElement, Connection, Index, Integer, Select, Table, Text, and_, or_, select
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlmodel import Field, SQLModel
 
 from chargehand import clock, telemetry
-from chargehand.database import Transaction
-from chargehand.runs.model import ENDED
+from chargehand.database import Transaction, quick
 
 
 class RunRow(SQLModel, table=True):
@@ -95,6 +95,14 @@ def table(row: type[SQLModel]) -> Table:
     return found
 
 
+# Of one statement: SQLite takes 32,766 parameters.
+_ROWS = 200
+_INSERT_EVENTS = "INSERT INTO run_event (run, seq, tenant, at, kind, step, data) VALUES"
+_STAND = (
+    "UPDATE run SET events = ?, waiting = ?, state = CASE WHEN state IN ('stopping', 'paused') THEN state ELSE ? END "
+    "WHERE id = ? AND events < ? AND state NOT IN ('succeeded', 'failed', 'stopped')"
+)
+
 RUN, EVENT, TASK = table(RunRow), table(RunEventRow), table(PersonTaskRow)
 
 Index("ux_run_request_key", RUN.c.tenant, RUN.c.request_key, unique=True)
@@ -168,14 +176,17 @@ def set_version(tx: Transaction, run: str, version: str) -> None:
     tx.connection.execute(RUN.update().where(RUN.c.id == run).values(agent_version=version))
 
 
-def set_version(tx: Transaction, run: str, version: str) -> None:
-    """The version on which a run began."""
-    tx.connection.execute(RUN.update().where(RUN.c.id == run).values(agent_version=version))
-
-
 def add_events(tx: Transaction, tenant: str, run: str, events: Sequence[Mapping[str, Any]]) -> None:
     """Insert a run's events; repeated ones change nothing."""
-    insert_ignore(tx.connection, EVENT, [{"tenant": tenant, "run": run, **event} for event in events])
+    rows = [(run, one["seq"], tenant, one["at"], one["kind"], one["step"], one["data"]) for one in events]
+    for some in (rows[start : start + _ROWS] for start in range(0, len(rows), _ROWS)):
+        quick(tx.connection, _insert_events(len(some)), [value for row in some for value in row])
+
+
+@lru_cache(maxsize=_ROWS)
+def _insert_events(count: int) -> str:
+    rows = ", ".join(["(?, ?, ?, ?, ?, ?, ?)"] * count)
+    return f"{_INSERT_EVENTS} {rows} ON CONFLICT DO NOTHING"
 
 
 def events_there(connection: Connection, run: str, numbers: Sequence[int]) -> frozenset[int]:
@@ -187,9 +198,7 @@ def events_there(connection: Connection, run: str, numbers: Sequence[int]) -> fr
 def stand(tx: Transaction, run: str, *, seq: int, state: str, waiting: str) -> None:
     """Where the run stands as of event `seq`, unless something newer is known or it has ended."""
     # A run that is being stopped stays so until it says that it has stopped, a paused one until it is resumed.
-    now = case((RUN.c.state.in_(("stopping", "paused")), RUN.c.state), else_=state)
-    where = (RUN.c.id == run, RUN.c.events < seq, RUN.c.state.not_in(ENDED))
-    tx.connection.execute(RUN.update().where(*where).values(events=seq, waiting=waiting, state=now))
+    quick(tx.connection, _STAND, (seq, waiting, state, run, seq))
 
 
 def read_events(connection: Connection, tenant: str, run: str, after: int, limit: int) -> list[Row]:
