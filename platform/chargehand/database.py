@@ -10,11 +10,12 @@ What many units append to (the action log) is deferred and flushed once a batch,
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -62,10 +63,24 @@ class Transaction:
 
 @dataclass(slots=True)
 class _Work:
+    """A unit that waits. Whoever empties `free` first has it: the writer, to run it, or its caller, to take it back."""
+
     unit: Callable[[Transaction], Any]
-    done: Future[Any]
+    answer: Future[Any] | asyncio.Future[Any]
     # A unit sees its caller's context variables, as if it ran in place: the trace, for one.
     context: contextvars.Context
+    free: list[None] = field(default_factory=lambda: [None])
+
+    def taken(self) -> bool:
+        """Take it; False if somebody was faster. Popping a list is atomic."""
+        try:
+            self.free.pop()
+        except IndexError:
+            return False
+        return True
+
+
+_Result = tuple[_Work, Any, Exception | None]
 
 
 class Database:
@@ -91,11 +106,19 @@ class Database:
             DatabaseUnavailable: the commit failed, or its fate is unknown: repeat a unit that is idempotent.
             Whatever the unit raises; then nothing of it was written.
         """
-        return await asyncio.wrap_future(self._submit(unit))
+        answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        work = self._submit(unit, answer)
+        try:
+            return await answer
+        except asyncio.CancelledError:
+            work.taken()
+            raise
 
     def write_now(self, unit: Callable[[Transaction], T]) -> T:
         """`write`, for callers without an event loop."""
-        return self._submit(unit).result()
+        answer: Future[T] = Future()
+        self._submit(unit, answer)
+        return answer.result()
 
     def write_apart(self, unit: Callable[[Transaction], T]) -> T:
         """`write_now` beside the group commit where the database lets two write at once, so that nobody waits for it.
@@ -104,10 +127,9 @@ class Database:
         """
         if self.is_sqlite:
             return self.write_now(unit)
-        work = _Work(unit, Future(), contextvars.copy_context())
-        work.done.set_running_or_notify_cancel()
-        self._commit([work])
-        return work.done.result()
+        answer: Future[T] = Future()
+        self._commit([_Work(unit, answer, contextvars.copy_context())])
+        return answer.result()
 
     async def read(self, query: Callable[[Connection], T]) -> T:
         """Run `query` on a snapshot, off the event loop."""
@@ -145,12 +167,12 @@ class Database:
             self._writer.join()
             self.engine.dispose()
 
-    def _submit(self, unit: Callable[[Transaction], T]) -> Future[T]:
+    def _submit(self, unit: Callable[[Transaction], T], answer: Future[T] | asyncio.Future[T]) -> _Work:
         if self._closed:
             raise DatabaseUnavailable("The database is closed.")
-        work = _Work(unit, Future(), contextvars.copy_context())
+        work = _Work(unit, answer, contextvars.copy_context())
         self._queue.put(work)
-        return work.done
+        return work
 
     def _run(self) -> None:
         while True:
@@ -168,14 +190,14 @@ class Database:
                 else:
                     batch.append(work)
             # A caller who was cancelled while its unit waited takes it back; from here on a unit runs to its end.
-            self._commit([work for work in batch if work.done.set_running_or_notify_cancel()])
+            self._commit([work for work in batch if work.taken()])
             if not more:
                 return
 
     def _commit(self, batch: list[_Work]) -> None:
         if not batch:
             return
-        results: list[tuple[_Work, Any, Exception | None]] = []
+        results: list[_Result] = []
         committing = False
         try:
             with self.engine.connect() as connection:
@@ -199,19 +221,11 @@ class Database:
                 return
             if isinstance(error, DBAPIError):
                 error = DatabaseUnavailable(f"The database could not be written: {error.orig}.")
-            for work in batch:
-                work.done.set_exception(error)
-            return
-        for work, result, failure in results:
-            if failure is None:
-                work.done.set_result(result)
-            else:
-                work.done.set_exception(failure)
+            results = [(work, None, error) for work in batch]
+        _answer(results)
 
     @staticmethod
-    def _apply(
-        connection: Connection, work: _Work, flushes: dict[Flush, list[Any]]
-    ) -> tuple[_Work, Any, Exception | None]:
+    def _apply(connection: Connection, work: _Work, flushes: dict[Flush, list[Any]]) -> _Result:
         transaction = Transaction(connection)
         try:
             result = work.context.run(work.unit, transaction)
@@ -226,6 +240,30 @@ class Database:
         for flush, item in transaction.deferred:
             flushes.setdefault(flush, []).append(item)
         return work, result, None
+
+
+def _answer(results: Sequence[_Result]) -> None:
+    """Tell every caller, each event loop once: waking a loop for each record would cost more than the record."""
+    loops: dict[asyncio.AbstractEventLoop, list[_Result]] = {}
+    for one in results:
+        waiting = one[0].answer
+        if isinstance(waiting, asyncio.Future):
+            loops.setdefault(waiting.get_loop(), []).append(one)
+        else:
+            _tell([one])
+    for loop, some in loops.items():
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            loop.call_soon_threadsafe(_tell, some)
+
+
+def _tell(results: Sequence[_Result]) -> None:
+    for work, result, failure in results:
+        if work.answer.done():  # its caller was cancelled meanwhile
+            continue
+        if failure is None:
+            work.answer.set_result(result)
+        else:
+            work.answer.set_exception(failure)
 
 
 def quick(connection: Connection, statement: str, parameters: Sequence[Any] = ()) -> Any:
