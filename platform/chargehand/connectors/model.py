@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Generic, Literal, ParamSpec, TypeVar
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
@@ -57,6 +58,10 @@ class Tool(Generic[P, R]):
     input_type: type[BaseModel] | None = None
     """The parameters as a pydantic model; `tool` makes it."""
 
+    @cached_property
+    def _result(self) -> TypeAdapter[Any]:
+        return TypeAdapter(self.result_type)
+
     @property
     def connector(self) -> str:
         return self.name.partition(".")[0]
@@ -96,7 +101,7 @@ class Tool(Generic[P, R]):
             BadInput: it is not what the tool declares to return.
         """
         try:
-            result: R = TypeAdapter(self.result_type).validate_python(value)
+            result: R = self._result.validate_python(value)
         except ValidationError as error:
             first = error.errors()[0]
             path = ".".join(("result", *(str(part) for part in first["loc"])))
