@@ -581,10 +581,14 @@ GUARDS: tuple[Guard, ...] = (
     # ---- the action log and its verifier
     _guard(
         "log.halted", "recorded", "a halted log takes no record", "audit/log.py",
-        "AND halted = '' ", "", APPEND + "test_a_halted_log_refuses_and_names_the_reason",
+        "= ? AND halted = '' ", "= ? ", APPEND + "test_a_halted_log_refuses_and_names_the_reason",
         FAULTS + "test_without_a_log_nothing_is_called",
     ),
     _guard(
+    _guard(
+        "log.halted_postgresql", "recorded", "a halted log takes no record on PostgreSQL either", "audit/log.py",
+        "= %s AND halted = '' ", "= %s ", APPEND + "test_a_halted_log_refuses_and_names_the_reason",
+    ),
         "log.error", "recorded", "a log that can't be written undoes the unit", "audit/log.py",
         "except (DBAPIError, connection.dialect.loaded_dbapi.Error) as error:",
         "except (DBAPIError, connection.dialect.loaded_dbapi.Error) as error:\n        return",
