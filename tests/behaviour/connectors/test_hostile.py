@@ -6,11 +6,13 @@ A write that reached the server is never reported as failed or repeated; a tool 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 
 import pytest
 
+from chargehand.connectors.changes import Change
+from chargehand.connectors.model import Pin
 from chargehand.errors import Ambiguous, ConnectorUnavailable, Quarantined
 
 InTime = Callable[..., datetime]
@@ -94,6 +96,23 @@ async def test_a_new_tool_is_not_callable_and_does_not_disturb(evil, in_time: In
         assert (await pool.call("evil.pay", PAY, key=f"{number:064}", deadline=in_time())).succeeded
     with pytest.raises(Quarantined):
         await pool.call("evil.drain_account", PAY, key="m" * 64, deadline=in_time())
+
+
+class Blocking:
+    """A fake quarantine in which every tool waits for its review."""
+
+    async def blocked(self, pin: Pin) -> bool:
+        return pin.tool == "evil.pay"
+
+    async def note(self, connector: str, changes: Iterable[Change]) -> None:
+        raise AssertionError("nothing has changed")
+
+
+async def test_a_tool_that_waits_for_a_review_is_not_called_though_it_is_as_pinned(evil, in_time: InTime) -> None:
+    pool = evil.pool("good", quarantine=Blocking())
+    with pytest.raises(Quarantined, match="waits for a person's review"):
+        await pool.call("evil.pay", PAY, key="k" * 64, deadline=in_time())
+    assert evil.calls == 0
 
 
 @pytest.mark.parametrize("mode", ["twice", "huge-number", "never-ready"])

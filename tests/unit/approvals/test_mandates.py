@@ -67,15 +67,16 @@ async def test_it_covers_what_its_caps_allow(world: World, mandates: MandateServ
 
 
 async def test_it_ends_with_its_time_or_by_a_person(world: World, mandates: MandateService) -> None:
-    given = await mandates.give(signed_in(LI), terms(world))
+    given = await mandates.give(signed_in(LI), terms(world, calls=10))
     world.clock.at = given.until - timedelta(microseconds=1)
     assert await runs(world, 1)
     world.clock.at = given.until
     assert not await runs(world, 2)
     world.clock.at = given.given_at
     assert await runs(world, 3)
+    assert await runs(world, 4, amount="10.00")
     await mandates.revoke(signed_in(LI), given.id, "Enough.")
-    assert not await runs(world, 4)
+    assert not await runs(world, 5, amount="10.00"), "its caps would allow it"
     with pytest.raises(NotFound):
         await mandates.revoke(signed_in(LI), given.id, "Again.")
 

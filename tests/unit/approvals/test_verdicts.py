@@ -215,6 +215,17 @@ async def test_standing_in_ends_with_the_absence_and_never_serves_the_requester(
         await answer(world, request, "person:zoe")
 
 
+async def test_standing_in_begins_with_the_absence(world: World) -> None:
+    since = world.clock.at + timedelta(hours=1)
+    world.policy.roles["person:zoe"] = frozenset()
+    await world.approvals.away(signed_in(LI), "person:zoe", since, since + timedelta(hours=1))
+    request = await asked(world)
+    with pytest.raises(Forbidden):
+        await answer(world, request, "person:zoe")
+    world.clock.at = since
+    assert (await answer(world, request, "person:zoe")).state == "approved"
+
+
 async def test_a_request_can_be_handed_over_but_not_to_the_requester(world: World) -> None:
     request = await asked(world)
     with pytest.raises(BadInput):

@@ -164,6 +164,7 @@ def test_no_proof_holds_for_anything_else(size: int, data: st.DataObject) -> Non
         assert not verify_inclusion(leaf, index, size, [*path, root], root)
         assert not verify_inclusion(leaf, index, size, path[:-1], root)
         assert not verify_inclusion(leaf, size, size, path, root)
+        assert not verify_inclusion(leaf, index, 4 * size, path, root), "a taller tree has longer proofs"
         at = data.draw(st.integers(0, len(path) - 1))
         broken = [*path[:at], bytes([path[at][0] ^ 1]) + path[at][1:], *path[at + 1 :]]
         assert not verify_inclusion(leaf, index, size, broken, root)
