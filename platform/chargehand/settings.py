@@ -64,6 +64,9 @@ class Settings(BaseSettings):
     history_events: int = Field(
         0, ge=0, description="A run goes on in a new history after so many events; 0: when Temporal suggests it."
     )
+    largest_value: int = Field(
+        32 * 1024 * 1024, ge=1024, le=48 * 1024 * 1024, description="Bytes that one result of a tool or node may have."
+    )
     tryton_port: int = Field(8711, ge=1, le=65535, description="Port of the demo ERP (Tryton).")
     carrier_port: int = Field(8712, ge=1, le=65535, description="Port of the demo carrier.")
     smtp_port: int = Field(8713, ge=1, le=65535, description="Port of the demo mail server (SMTP).")

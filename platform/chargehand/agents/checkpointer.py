@@ -11,6 +11,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import ChannelVersions, Checkpoint, CheckpointMetadata
 from langgraph.checkpoint.memory import InMemorySaver
@@ -49,7 +50,7 @@ class Superstep:
 
     def dump(self) -> str:
         """Raises BadInput when something in the state can't be kept."""
-        return saved.dumps(self.parts)
+        return _text(self.parts)
 
     async def nodes(self, graph: Any) -> list[str]:
         """The nodes of the compiled graph that begin from here."""
@@ -69,7 +70,7 @@ class RunCheckpointer(InMemorySaver):
         self._ledger = ledger
         self.supersteps: deque[Superstep] = deque(maxlen=KEPT_SUPERSTEPS)
         if state:
-            self.take(saved.loads(state))
+            self.take(_parts_of(state))
 
     async def aput(
         self,
@@ -95,7 +96,7 @@ class RunCheckpointer(InMemorySaver):
 
     def dump(self) -> str:
         """The newest state of every namespace, with its pending writes. Raises BadInput when it can't be kept."""
-        return saved.dumps(self._parts(list(self.storage[THREAD]), with_writes=True))
+        return _text(self._parts(list(self.storage[THREAD]), with_writes=True))
 
     def _remember(self, checkpoint: str) -> None:
         if self.supersteps and self.supersteps[-1].checkpoint == checkpoint:
@@ -142,3 +143,15 @@ class RunCheckpointer(InMemorySaver):
         versions: Any = self.serde.loads_typed(known[newest][0])["channel_versions"]
         for key in [one for one in self.blobs if one[:2] == (thread, namespace) and versions.get(one[2]) != one[3]]:
             del self.blobs[key]
+
+
+def _text(parts: dict[str, Any]) -> str:
+    """Each value by itself, so that one which has not changed is the same text wherever it stands."""
+    values = [[*place, saved.dumps(value, what=f"state.{place[1]}")] for *place, value in parts["values"]]
+    return orjson.dumps({"values": values, "rest": saved.dumps({**parts, "values": []})}).decode()
+
+
+def _parts_of(text: str) -> dict[str, Any]:
+    kept = orjson.loads(text)
+    values = [[*place, saved.loads(value)] for *place, value in kept["values"]]
+    return {**saved.loads(kept["rest"]), "values": values}

@@ -26,7 +26,7 @@ from mcp.shared.message import SessionMessage
 from chargehand.connectors import strict
 from chargehand.errors import BadInput
 
-MAX_ANSWER_BYTES = 16 * 1024 * 1024
+MAX_ANSWER_BYTES = 64 * 1024 * 1024  # a result of 20 MB comes twice: as text, and structured
 MAX_STRAY_LINES = 100
 MAX_LOG_LINE_BYTES = 8 * 1024
 STOP_SECONDS = 2.0

@@ -43,6 +43,8 @@ from chargehand.runs.payloads import (
     ToolCallOut,
 )
 from chargehand.runs.rows import dumps, loads
+from chargehand.runs.sizes import too_large
+from chargehand.settings import settings
 
 
 class Gateway(Protocol):
@@ -143,6 +145,9 @@ class GatewayActivities:
             finally:
                 await _settled(told)
         if isinstance(answer, Outcome):
+            problem = too_large(f"The result of {given.tool}", answer.value, settings().largest_value)
+            if problem:
+                return ToolCallOut(key=key, outcome=answer.model_copy(update={"value": None}), too_large=problem)
             return ToolCallOut(key=key, outcome=answer)
         return ToolCallOut(
             key=key,

@@ -16,6 +16,7 @@ from chargehand.agents.model import AgentSpec
 from chargehand.errors import BadInput
 from chargehand.runs.journal import Journal
 from chargehand.runs.payloads import Carried, RunInput, Saved
+from chargehand.runs.sizes import LARGEST_PASSED_BYTES
 
 MOST_SAVED_BYTES = 16 * 1024 * 1024
 
@@ -27,6 +28,8 @@ def carry(runtime: TemporalRuntime, graph: RunCheckpointer) -> Carried | None:
     """What goes along. None when the graph's state can't: then the run stays in this history, and says why."""
     try:
         state = graph.dump()
+        if len(state) > LARGEST_PASSED_BYTES:
+            raise BadInput(f"it has {len(state)} bytes; {LARGEST_PASSED_BYTES} is the most", field="state")
     except BadInput as error:
         runtime.stays = True
         runtime.journal.add("run.stays", {"detail": str(error)})
@@ -37,10 +40,10 @@ def carry(runtime: TemporalRuntime, graph: RunCheckpointer) -> Carried | None:
         seq=runtime.journal.seq,
         untold=list(runtime.journal.untold),
         calls=runtime.calls,
+        began=runtime.began,
         done=runtime.done,
         open=runtime.open,
         closed=sorted(runtime.closed),
-        began=runtime.began,
         answers=list(runtime.answers.values()),
         inbox=runtime.inbox,
         seen=sorted(runtime.seen),
@@ -93,10 +96,10 @@ def take_up(runtime: TemporalRuntime) -> RunCheckpointer:
     carried = runtime.run.carried
     if carried is None:
         return RunCheckpointer(runtime.ledger)
+    runtime.began = carried.began or runtime.began
     runtime.calls, runtime.done = carried.calls, list(carried.done)
     runtime.open = {name: dict(opened) for name, opened in carried.open.items()}
     runtime.closed, runtime.seen = set(carried.closed), set(carried.seen)
-    runtime.began = carried.began or runtime.began
     runtime.answers = {one.task: one for one in carried.answers}
     runtime.inbox = list(carried.inbox)
     runtime.pauses = carried.pause or runtime.pauses

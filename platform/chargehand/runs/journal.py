@@ -17,6 +17,7 @@ from chargehand.agents import watching
 from chargehand.clock import iso
 from chargehand.runs.model import WaitKind
 from chargehand.runs.payloads import Event, Telling
+from chargehand.runs.sizes import told
 
 
 class Journal:
@@ -31,7 +32,7 @@ class Journal:
     def add(self, kind: str, data: Mapping[str, Any], *, step: str = "") -> None:
         self.seq += 1
         at = iso(workflow.now())
-        event = Event(seq=self.seq, at=at, kind=kind, step=step, data=dict(data))
+        event = Event(seq=self.seq, at=at, kind=kind, step=step, data=told(data))
         self._untold.append(event)
         if watching.watched():
             watching.tell("event", workflow.info().workflow_id, event.model_dump())

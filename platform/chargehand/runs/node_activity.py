@@ -9,6 +9,8 @@ from temporalio.exceptions import ApplicationError
 
 from chargehand.agents.io_node import marked, run_io_node
 from chargehand.runs.payloads import IoNodeIn
+from chargehand.runs.sizes import WAY_OUT, too_large
+from chargehand.settings import settings
 
 
 @activity.defn(name="io_node")
@@ -21,4 +23,7 @@ async def io_node(given: IoNodeIn) -> Any:
             type="NotFound",
             non_retryable=True,
         )
-    return await run_io_node(function, given.value)
+    result = await run_io_node(function, given.value)
+    if problem := too_large(f"The result of {given.node}", result, settings().largest_value):
+        raise ApplicationError(f"{problem}. {WAY_OUT}", type="BadInput", non_retryable=True)
+    return result

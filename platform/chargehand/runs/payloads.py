@@ -54,12 +54,14 @@ class Approval(_Payload):
 
 
 class ToolCallOut(_Payload):
-    """Exactly one of the three: how it ended, whom it waits for, or why it could not be tried just now."""
+    """Exactly one of the first three: how it ended, whom it waits for, or why it could not be tried just now."""
 
     key: str
     outcome: Outcome | None = None
     approval: Approval | None = None
     unavailable: str = ""
+    too_large: str = ""
+    """It succeeded, and what it returned is left out of `outcome`: why, in a sentence."""
 
 
 class ModelCallIn(_Payload):
@@ -68,10 +70,10 @@ class ModelCallIn(_Payload):
     step: str
     telling: Telling
     token_limit: int | None = None
-
-
     call_limit: int | None = None
     cost_limit: Decimal | None = None
+
+
 class ModelCallOut(_Payload):
     """The message as LangChain writes it, and what it used; or an error that repeating won't mend; or try again."""
 
@@ -215,9 +217,9 @@ class Carried(_Payload):
     seq: int
     untold: list[Event] = Field(default_factory=list[Event])
     calls: int = 0
+    began: datetime | None = None
     done: list[Done] = Field(default_factory=list[Done])
     open: dict[str, dict[str, Any]] = Field(default_factory=dict[str, dict[str, Any]])
-    began: datetime | None = None
     closed: list[str] = Field(default_factory=list[str])
     answers: list[Answer] = Field(default_factory=list[Answer])
     inbox: list[SentEvent] = Field(default_factory=list[SentEvent])

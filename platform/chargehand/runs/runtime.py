@@ -46,6 +46,7 @@ from chargehand.runs.payloads import (
     ToolCallIn,
     ToolCallOut,
 )
+from chargehand.runs.sizes import WAY_OUT, refuse_large
 
 # A connector that does not answer clearly is tried again after so many seconds each, the last ones over and over,
 # as long as the author's patience allows.
@@ -63,8 +64,8 @@ class TemporalRuntime(Hops):
     def __init__(self, spec: AgentSpec, run: RunInput, journal: Journal, ledger: Ledger) -> None:
         super().__init__(journal, run.history_events)
         self.spec = spec
-        self.run = run
         self.time = spec.budget.duration
+        self.run = run
         self.ledger = ledger
         self.closed: set[str] = set()
         self.answers: dict[str, Answer] = {}
@@ -94,6 +95,7 @@ class TemporalRuntime(Hops):
                 value=tool,
                 way_out="Add it to agent(…, tools=[…]).",
             )
+        refuse_large(f"What {tool} is given", tool, arguments)
         if earlier := self._earlier(tool, arguments):
             return self._reuse(earlier, tool, arguments, step, position)
         if str(position) not in self.open:
@@ -142,6 +144,9 @@ class TemporalRuntime(Hops):
             )
             if answer.approval is not None:
                 await self._wait_for_approval(answer.approval, tool, step, position, opened)
+            elif answer.too_large:
+                self._settled_late(tool, arguments, step, position, answer)
+                raise BadInput(answer.too_large, field=tool, way_out=WAY_OUT)
             elif answer.outcome is None:
                 pause = timedelta(seconds=CONNECTOR_RETRIES[min(unavailable, len(CONNECTOR_RETRIES) - 1)])
                 unavailable += 1
@@ -195,7 +200,8 @@ class TemporalRuntime(Hops):
         return earlier.outcome
 
     def _did(self, tool: str, arguments: Mapping[str, Any], outcome: Outcome, position: int) -> None:
-        self.done.append(Done(tool=tool, arguments=dict(arguments), value=outcome.value, position=position))
+        if any(tool in (one.tool.name, one.by.name) for one in self.spec.undo):  # what nothing takes back is not kept
+            self.done.append(Done(tool=tool, arguments=dict(arguments), value=outcome.value, position=position))
 
     @contextmanager
     def _opened(self, name: object) -> Generator[dict[str, Any]]:
@@ -261,6 +267,7 @@ class TemporalRuntime(Hops):
 
     async def call_model(self, request: Mapping[str, Any], *, step: str, position: int) -> Mapping[str, Any]:
         await self._begin()
+        refuse_large("What the model is asked", "chat_model", request)
         self.journal.add("model.asked", {"tier": request["tier"], "position": position}, step=step)
         delays = iter(MODEL_RETRIES)
         while True:
@@ -272,14 +279,14 @@ class TemporalRuntime(Hops):
                     step=step,
                     telling=telling,
                     token_limit=self.spec.budget.tokens,
+                    call_limit=self.spec.budget.model_calls,
+                    cost_limit=self.spec.budget.dollars,
                 ),
                 ModelCallOut,
                 summary=f"model {request['tier']}",
             )
             if answer.message is not None:
                 self.journal.add("model.answered", {"position": position, **answer.usage}, step=step)
-                    call_limit=self.spec.budget.model_calls,
-                    cost_limit=self.spec.budget.dollars,
                 return {"message": answer.message, "usage": answer.usage}
             seconds = next(delays, None)
             if answer.error or seconds is None:
@@ -416,6 +423,7 @@ class TemporalRuntime(Hops):
 
     async def run_node(self, node: str, value: Any, *, step: str, position: int) -> Any:  # noqa: ARG002  # a leaf's
         await self._begin()
+        refuse_large("What the node is given", node, value)
         try:
             with self._working():
                 return await workflow.execute_activity(

@@ -23,6 +23,7 @@ from chargehand.runs.model import QUEUE_GATEWAY, SIGNAL_ANSWER, SIGNAL_APPROVAL,
 from chargehand.runs.payloads import Answer, Finish, Pause, RunInput, SentEvent, Stop
 from chargehand.runs.registry import agent_of_worker
 from chargehand.runs.runtime import TemporalRuntime
+from chargehand.runs.sizes import refuse_large
 
 
 @workflow.defn(dynamic=True)
@@ -46,6 +47,7 @@ class AgentRun:
             self.journal.add("run.started", {**what, "undo": [one.tool.name for one in self.spec.undo]})
         try:
             result = await self._executed()
+            refuse_large("What the graph returns", "result", result)
         except Exception as error:
             if self.runtime.stop is not None:
                 return await self._stopped()

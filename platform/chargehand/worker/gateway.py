@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 from temporalio.client import Client
+from temporalio.service import RPCError
 from temporalio.worker import Worker
 
 from chargehand import telemetry
@@ -34,11 +35,13 @@ from chargehand.runs.intakes import Intakes
 from chargehand.runs.model import QUEUE_GATEWAY
 from chargehand.runs.outbox import Outbox
 from chargehand.runs.service import RunService, connected
+from chargehand.runs.sweeping import sweep
 from chargehand.settings import Settings
 from chargehand.worker.lifecycle import run, until_told
 
 GRACE = timedelta(seconds=30)
 SWEEP_SECONDS = 60.0
+SWEEP_BLOBS_SECONDS = 3600.0
 
 logger = logging.getLogger("chargehand.worker.gateway")
 
@@ -73,6 +76,7 @@ async def serve(given: Settings, catalog: AgentCatalog | None = None) -> None:
             asyncio.create_task(Intakes(db, runs, gateway).run()),
             asyncio.create_task(watcher.run()),
             asyncio.create_task(_every(SWEEP_SECONDS, gateway.sweep)),
+            asyncio.create_task(_every(SWEEP_BLOBS_SECONDS, lambda: sweep(db, client, BlobFolder(given.blobs)))),
         ]
         try:
             async with gateway_worker(client, activities):
@@ -103,7 +107,7 @@ async def _every(seconds: float, work: Callable[[], Awaitable[Any]]) -> None:
         await asyncio.sleep(seconds)
         try:
             await work()
-        except ChargehandError as error:
+        except (ChargehandError, RPCError) as error:
             logger.warning("%s", error)
 
 

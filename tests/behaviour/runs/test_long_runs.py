@@ -15,11 +15,17 @@ from fixtures import agents_long
 from fixtures.histories import histories
 
 PEOPLE = {"person:li": ("lead",)}
-LAB = {
-    "lab.add": lambda x: {"value": x * 2},
-    "lab.pay": lambda x: {"value": x},
-    "lab.page": lambda number: {"text": "x" * number},
-}
+
+
+def doubled(x: int) -> dict[str, int]:
+    return {"value": x * 2}
+
+
+def paid(x: int) -> dict[str, int]:
+    return {"value": x}
+
+
+LAB = {"lab.add": doubled, "lab.pay": paid}
 Meanwhile = Callable[[World, str], Awaitable[None]]
 
 
