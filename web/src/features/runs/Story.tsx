@@ -88,11 +88,11 @@ function ChildStory({ run, agent }: { run: string; agent: string }) {
   return (
     <details className={css.child} onToggle={(event) => setOpened(opened || event.currentTarget.open)}>
       <summary className="link sm">{t('run.openChild')}</summary>
-      {child.data && <p className="row sm"><RunState run={child.data} /></p>}
-      {found && child.data && steps.data && (
+      {opened && child.data && <p className="row sm"><RunState run={child.data} /></p>}
+      {opened && found && child.data && steps.data && (
         <div className={css.graph}><Suspense><RunGraph graph={found.graph} nodes={child.data.nodes} steps={steps.data} selected={node} onSelect={setNode} /></Suspense></div>
       )}
-      {steps.data ? <ol className={css.story}>{worthTelling(steps.data).filter((step) => !node || step.node === node).map((step) => <Sentence key={step.seq} step={step} tools={found?.tools ?? []} label={label} />)}</ol> : <SkeletonRows rows={2} />}
+      {!opened ? null : steps.data ? <ol className={css.story}>{worthTelling(steps.data).filter((step) => !node || step.node === node).map((step) => <Sentence key={step.seq} step={step} tools={found?.tools ?? []} label={label} />)}</ol> : <SkeletonRows rows={2} />}
       <Link className="link sm" to="/runs/$run" params={{ run }}>{t('run.childPage')}</Link>
     </details>
   );

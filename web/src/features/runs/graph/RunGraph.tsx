@@ -15,8 +15,8 @@ const BADGES: Record<NodeState['state'], LucideIcon> = {
   running: LoaderCircle, waiting: Hand, succeeded: Check, failed: TriangleAlert, denied: Ban, rejected: Ban, expired: CircleSlash, in_doubt: TriangleAlert, stopped: CircleSlash,
 };
 
-/** As in Graph.module.css. */
-const PADDING = 8;
+/** The pane's padding, as in Graph.module.css, and room for a scroll bar. */
+const AROUND = 2 * 8 + 12;
 
 type RunGraphProps = { graph: Graph; nodes: Record<string, NodeState>; steps: Step[]; selected: string | null; onSelect: (node: string | null) => void };
 
@@ -118,8 +118,9 @@ function useFit(pane: React.RefObject<HTMLDivElement | null>, layout: Layout) {
     own.current = false;
     const box = pane.current;
     if (!box || layout.width === 0) return;
-    const wide = Math.min((box.clientWidth - 2 * PADDING) / layout.width, 1);
-    const whole = Math.min(wide, (box.clientHeight - 2 * PADDING) / layout.height);
+    // Of the pane with its scroll bars: they come and go with the size of the drawing, so it must not depend on them.
+    const wide = Math.min((box.offsetWidth - AROUND) / layout.width, 1);
+    const whole = Math.min(wide, (box.offsetHeight - AROUND) / layout.height);
     setScale(Math.max(SMALLEST, whole >= READABLE ? whole : wide));
   };
   useLayoutEffect(fit, [layout]);
