@@ -13,9 +13,18 @@ from chargehand.agents.views import Graph
 from chargehand.cli.client import Api
 from chargehand.cli.failure import NOT_DONE, USAGE, CommandFailed
 from chargehand.cli.graph import draw
+from chargehand.cli.rows import start_rows
 from chargehand.cli.show import Json, clean, err, facts, json_out, left, out, pretty, span, state, table, when
 from chargehand.runs.model import ENDED
-from chargehand.runs.views import PersonTaskView, Run, RunEventView, RunPage, Step, StepPage, WaitingView
+from chargehand.runs.views import (
+    PersonTaskView,
+    Run,
+    RunEventView,
+    RunPage,
+    Step,
+    StepPage,
+    WaitingView,
+)
 
 app = typer.Typer(no_args_is_help=True, help="Start agents, follow, stop and answer them.")
 
@@ -29,9 +38,14 @@ def start(
     pairs: Annotated[list[str] | None, typer.Option("--set", help="name=value instead of a file; repeat.")] = None,
     key: Annotated[str, typer.Option(help="The same key starts the same run: safe to repeat.")] = "",
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Follow it until it ends.")] = False,
+    rows: Annotated[Path | None, typer.Option(help="CSV file: one run for each row, or none if a row is bad.")] = None,
+    check: Annotated[bool, typer.Option(help="With --rows: say what does not fit; start nothing.")] = False,
     as_json: Json = False,
 ) -> None:
     """Start an agent on your behalf. Its input is checked first."""
+    if rows is not None:
+        start_rows(agent, rows, key, check=check, follow=follow, as_json=as_json)
+        return
     body = {"agent": agent, "input": read_input(file, pairs or []), "key": key}
     with Api() as api:
         run = api.post(Run, "/runs", body)

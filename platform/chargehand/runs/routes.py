@@ -14,15 +14,14 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 
 from chargehand import clock
 from chargehand.agents.ending import documents, ending
-from chargehand.agents.forms import check
 from chargehand.approvals.service import ApprovalService
 from chargehand.database import Database
-from chargehand.errors import BadInput, Forbidden, NotFound
+from chargehand.errors import Forbidden, NotFound
 from chargehand.identity.model import SignedIn
 from chargehand.identity.routes import Caller, able, may
 from chargehand.identity.service import Identity
 from chargehand.models.store import cost_of_runs
-from chargehand.runs import show
+from chargehand.runs import batches, show
 from chargehand.runs.figures import figures, versions
 from chargehand.runs.model import PersonTask, RunDetail
 from chargehand.runs.service import RunService
@@ -31,6 +30,7 @@ from chargehand.runs.views import (
     AgentFigures,
     AgentVersion,
     Answer,
+    BatchView,
     Money,
     PauseRun,
     PersonTaskView,
@@ -137,36 +137,23 @@ async def start_run(body: StartRun, request: Request, who: Caller) -> Run:
 async def check_rows(body: StartRuns, request: Request, who: Caller) -> RowsChecked:
     """Check many inputs (the rows of a CSV) without starting anything."""
     del who
-    return _check(request, body)
-
-
-def _check(request: Request, body: StartRuns) -> RowsChecked:
-    schema = _runs(request).agents.find(body.agent).input_schema
-    problems: list[RowProblem] = []
-    for index, row in enumerate(body.rows):
-        try:
-            check(row, schema, field="input")
-        except BadInput as error:
-            field = error.field.removeprefix("input").removeprefix(".")
-            problems.append(RowProblem(row=index, field=field, detail=error.detail))
-    return RowsChecked(rows=len(body.rows), problems=problems)
+    found = batches.check_rows(_runs(request).agents.find(body.agent), body.rows)
+    return RowsChecked(rows=len(body.rows), problems=[RowProblem(**asdict(one)) for one in found])
 
 
 @router.post("/runs/batch", operation_id="startRuns", status_code=201)
 async def start_runs(body: StartRuns, request: Request, who: Caller) -> StartedRows:
     """Start one run for each row; refused as a whole if a row has a problem. The same key starts nothing twice."""
-    if problems := _check(request, body).problems:
-        first = problems[0]
-        raise BadInput(
-            f"{first.detail} ({len(problems)} rows have problems; nothing was started.)",
-            field=f"rows.{first.row}.{first.field}".rstrip("."),
-            way_out="Check the rows first; each problem names its row and field.",
-        )
-    started = [
-        await _runs(request).start(who, body.agent, row, request_key=f"{body.key}:{index}")
-        for index, row in enumerate(body.rows)
-    ]
-    return StartedRows(runs=[run.id for run in started])
+    return StartedRows(runs=list(await batches.start_rows(_runs(request), who, body.agent, body.rows, body.key)))
+
+
+@router.get("/runs/batch", operation_id="getBatch")
+async def get_batch(
+    key: Annotated[str, Query(min_length=1, max_length=100)], request: Request, who: Caller
+) -> BatchView:
+    """How far the runs are that I started under a key."""
+    found = await batches.find(_runs(request), who, key)
+    return BatchView(runs=list(found.runs), by_state=found.by_state)
 
 
 @router.get("/runs", operation_id="listRuns")

@@ -142,6 +142,16 @@ def find_by_key(connection: Connection, tenant: str, request_key: str) -> Row | 
     return _one(connection, select(RUN).where(where))
 
 
+def find_by_keys(connection: Connection, tenant: str, request_keys: Sequence[str]) -> list[Row]:
+    """Id, request key, principal and state of the runs with these keys, in no order."""
+    columns = (RUN.c.id, RUN.c.request_key, RUN.c.principal, RUN.c.state)
+    where = and_(RUN.c.tenant == tenant, RUN.c.request_key.in_(request_keys))
+    return [
+        {str(name): value for name, value in row.items()}
+        for row in connection.execute(select(*columns).where(where)).mappings()
+    ]
+
+
 def trace_of(connection: Connection, run: str) -> str:
     """The trace that a run is in; empty for none, and for what is no run."""
     return connection.execute(select(RUN.c.trace_id).where(RUN.c.id == run)).scalar() or ""

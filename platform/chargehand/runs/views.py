@@ -13,6 +13,9 @@ from chargehand.runs.model import RunState, TaskState, WaitKind
 StepKind = Literal["node", "model", "tool", "approval", "task", "timer", "agent", "run"]
 StepState = Literal["running", "waiting", "succeeded", "failed", "denied", "rejected", "expired", "in_doubt", "stopped"]
 
+MAX_ROWS = 1000
+"""How many runs one request starts at most."""
+
 RunAct = Literal["stop", "pause", "resume", "retry", "answer"]
 
 
@@ -24,7 +27,7 @@ class StartRun(Request):
 
 class StartRuns(Request):
     agent: str
-    rows: list[dict[str, Any]] = Field(min_length=1, max_length=1000)
+    rows: list[dict[str, Any]] = Field(min_length=1, max_length=MAX_ROWS)
     key: str = Field(min_length=1, max_length=100, description="As for one run; row numbers are appended")
 
 
@@ -41,6 +44,11 @@ class RowsChecked(BaseModel):
 
 class StartedRows(BaseModel):
     runs: list[str] = Field(description="Run ids in the order of the rows")
+
+
+class BatchView(BaseModel):
+    runs: list[str] = Field(description="Run ids in the order of the rows")
+    by_state: dict[RunState, int]
 
 
 class Money(BaseModel):
