@@ -13,7 +13,7 @@ from hashlib import sha256
 from typing import Any
 
 from chargehand import clock, ids
-from chargehand.approvals import store
+from chargehand.approvals import outbox_store, store
 from chargehand.approvals.model import ApprovalRequest, ApprovalState, Grant, Notification
 from chargehand.approvals.quorum import Roles, merged, satisfied
 from chargehand.audit import log
@@ -99,7 +99,7 @@ def close(
     if state == "approved":
         grant = Grant(ids.new_id("gra"), request.id, request.call_key, request.digest, at + GRANT_LIFETIME)
         store.add_grant(tx.connection, request.tenant, grant)
-    store.add_notification(
+    outbox_store.add_notification(
         tx.connection, Notification(ids.new_id("ntf"), request.tenant, request.run, request.id, state, at)
     )
     return closed

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from chargehand import clock, ids
-from chargehand.approvals import store
+from chargehand.approvals import absence_store, outbox_store, store
 from chargehand.approvals.model import Absence, ApprovalRequest, Notification, Verdict
 from chargehand.approvals.quorum import Eligibility, Roles, eligibility, satisfied
 from chargehand.approvals.requests import close, expire_if_due, record
@@ -194,7 +194,7 @@ class ApprovalService:
             request = store.get_request(connection, who.principal.tenant, approval)
             if request is None:
                 raise NotFound(f"There is no approval request {approval!r}.")
-            away = store.absences(connection, who.principal.tenant, after=at)
+            away = absence_store.absences(connection, who.principal.tenant, after=at)
             return InboxItem(request, eligibility(request, self.roles, who.principal.id, away, at))
 
         return await self.db.read(query)
@@ -217,7 +217,7 @@ class ApprovalService:
         tenant = who.principal.tenant
 
         def query(connection: Any) -> list[InboxItem]:
-            away = store.absences(connection, tenant, after=at)
+            away = absence_store.absences(connection, tenant, after=at)
             items: list[InboxItem] = []
             cursor = before
             while len(items) < limit:
@@ -254,7 +254,7 @@ class ApprovalService:
         absence = Absence(ids.new_id("abs"), who.principal.tenant, person, to, since, until)
 
         def unit(tx: Transaction) -> Absence:
-            store.add_absence(tx.connection, absence)
+            absence_store.add_absence(tx.connection, absence)
             _absence_record(tx, who, absence, "away", at)
             return absence
 
@@ -266,8 +266,8 @@ class ApprovalService:
 
         def unit(tx: Transaction) -> None:
             tenant = who.principal.tenant
-            current = [item for item in store.absences(tx.connection, tenant, after=at) if item.id == absence]
-            if not current or not store.end_absence(tx.connection, tenant, absence, who.principal.id, at):
+            current = [item for item in absence_store.absences(tx.connection, tenant, after=at) if item.id == absence]
+            if not current or not absence_store.end_absence(tx.connection, tenant, absence, who.principal.id, at):
                 raise NotFound(f"You have no absence {absence!r}.")
             _absence_record(tx, who, current[0], "back", at)
 
@@ -276,16 +276,16 @@ class ApprovalService:
     async def absences(self, who: SignedIn) -> list[Absence]:
         """Absences of the tenant that have not ended."""
         at = clock.now()
-        return await self.db.read(lambda connection: store.absences(connection, who.principal.tenant, after=at))
+        return await self.db.read(lambda connection: absence_store.absences(connection, who.principal.tenant, after=at))
 
     async def pending_notifications(self, limit: int = 100) -> list[Notification]:
         """Closed requests whose runs have not been told, oldest first."""
-        return await self.db.read(lambda connection: store.pending_notifications(connection, limit))
+        return await self.db.read(lambda connection: outbox_store.pending_notifications(connection, limit))
 
     async def mark_notified(self, notification: str) -> None:
         """The run has been told. Call it only after the engine acknowledged."""
         at = clock.now()
-        await self.db.write(lambda tx: store.mark_notified(tx.connection, notification, at))
+        await self.db.write(lambda tx: outbox_store.mark_notified(tx.connection, notification, at))
 
     def _verdict(
         self,
@@ -352,7 +352,7 @@ class ApprovalService:
         return request
 
     def _eligibility(self, tx: Transaction, request: ApprovalRequest, person: str, at: datetime) -> Eligibility:
-        away = store.absences(tx.connection, request.tenant, after=at)
+        away = absence_store.absences(tx.connection, request.tenant, after=at)
         return eligibility(request, self.roles, person, away, at)
 
     def _may_answer(self, tx: Transaction, request: ApprovalRequest, at: datetime) -> list[str]:

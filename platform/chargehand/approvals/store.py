@@ -1,4 +1,4 @@
-"""The tables of approvals and their queries. Every query names the tenant; nothing here decides anything."""
+"""Requests, verdicts and grants: tables and queries. Every query names the tenant; nothing here decides anything."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Index, Row, Table, insert, or_, select, updat
 from sqlmodel import Field, SQLModel
 
 from chargehand import clock
-from chargehand.approvals.model import Absence, ApprovalRequest, Grant, Notification, Verdict
+from chargehand.approvals.model import ApprovalRequest, Grant, Verdict
 
 
 class ApprovalRow(SQLModel, table=True):
@@ -87,31 +87,6 @@ class GrantRow(SQLModel, table=True):
     used_at: str = ""
 
 
-class AbsenceRow(SQLModel, table=True):
-    __tablename__: Any = "approval_absence"
-
-    tenant: str = Field(primary_key=True)
-    id: str = Field(primary_key=True)
-    person: str
-    to: str
-    since: str
-    until: str
-
-
-class OutboxRow(SQLModel, table=True):
-    """Runs that must hear of a closed request; a row without `notified_at` is still to be delivered."""
-
-    __tablename__: Any = "approval_outbox"
-
-    tenant: str = Field(primary_key=True)
-    id: str = Field(primary_key=True)
-    run: str
-    approval: str
-    state: str
-    at: str
-    notified_at: str = Field("", index=True)
-
-
 def _table(name: str) -> Table:
     return SQLModel.metadata.tables[name]
 
@@ -119,8 +94,6 @@ def _table(name: str) -> Table:
 REQUESTS = _table("approval_request")
 VERDICTS = _table("approval_verdict")
 GRANTS = _table("approval_grant")
-ABSENCES = _table("approval_absence")
-OUTBOX = _table("approval_outbox")
 
 
 def add_request(connection: Connection, request: ApprovalRequest, counterparty: str) -> None:
@@ -325,76 +298,6 @@ def return_grant(connection: Connection, tenant: str, grant: str, *, call_key: s
                 GRANTS.c.state == "used",
             )
             .values(state="ready", used_at="")
-        ).rowcount
-        == 1
-    )
-
-
-def add_absence(connection: Connection, absence: Absence) -> None:
-    connection.execute(
-        insert(ABSENCES),
-        {
-            "tenant": absence.tenant,
-            "id": absence.id,
-            "person": absence.person,
-            "to": absence.to,
-            "since": clock.iso(absence.since),
-            "until": clock.iso(absence.until),
-        },
-    )
-
-
-def absences(connection: Connection, tenant: str, *, after: datetime) -> list[Absence]:
-    """Absences of one tenant that end later than `after`."""
-    query = select(ABSENCES).where(ABSENCES.c.tenant == tenant, ABSENCES.c.until > clock.iso(after))
-    return [
-        Absence(row.id, row.tenant, row.person, row.to, clock.parse(row.since), clock.parse(row.until))
-        for row in connection.execute(query.order_by(ABSENCES.c.since))
-    ]
-
-
-def end_absence(connection: Connection, tenant: str, absence: str, person: str, at: datetime) -> bool:
-    return (
-        connection.execute(
-            update(ABSENCES)
-            .where(ABSENCES.c.tenant == tenant, ABSENCES.c.id == absence, ABSENCES.c.person == person)
-            .where(ABSENCES.c.until > clock.iso(at))
-            .values(until=clock.iso(at))
-        ).rowcount
-        == 1
-    )
-
-
-def add_notification(connection: Connection, notification: Notification) -> None:
-    connection.execute(
-        insert(OUTBOX),
-        {
-            "tenant": notification.tenant,
-            "id": notification.id,
-            "run": notification.run,
-            "approval": notification.approval,
-            "state": notification.state,
-            "at": clock.iso(notification.at),
-            "notified_at": "",
-        },
-    )
-
-
-def pending_notifications(connection: Connection, limit: int) -> list[Notification]:
-    """Oldest first, of every tenant: one relay serves them all."""
-    query = select(OUTBOX).where(OUTBOX.c.notified_at == "").order_by(OUTBOX.c.at, OUTBOX.c.id).limit(limit)
-    return [
-        Notification(row.id, row.tenant, row.run, row.approval, row.state, clock.parse(row.at))
-        for row in connection.execute(query)
-    ]
-
-
-def mark_notified(connection: Connection, notification: str, at: datetime) -> bool:
-    return (
-        connection.execute(
-            update(OUTBOX)
-            .where(OUTBOX.c.id == notification, OUTBOX.c.notified_at == "")
-            .values(notified_at=clock.iso(at))
         ).rowcount
         == 1
     )

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import fcntl
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from chargehand.database import Database
 
@@ -30,6 +31,8 @@ class Holder:
     def release(self) -> None:
         """Let another process take over."""
         if self._connection is not None:
+            with suppress(SQLAlchemyError):  # where this can't be said, the end of the connection says it, later
+                self._connection.exec_driver_sql(f"SELECT pg_advisory_unlock({_ADVISORY_KEY})")
             self._connection.invalidate()
             self._connection.close()
             self._connection = None

@@ -15,7 +15,7 @@ from typing import Any
 import orjson
 
 from chargehand import clock, ids
-from chargehand.approvals import mandates
+from chargehand.approvals import mandates, outbox_store
 from chargehand.approvals import store as approvals
 from chargehand.approvals.model import Notification
 from chargehand.audit.model import Who
@@ -197,4 +197,4 @@ def _later(tx: Transaction, known: StoredCall, why: str, error: ChargehandError 
 
 def _tell_run(tx: Transaction, known: StoredCall, at: datetime) -> None:
     notification = Notification(ids.new_id("ntf"), known.tenant, known.run, known.key, "reconciled", at)
-    approvals.add_notification(tx.connection, notification)
+    outbox_store.add_notification(tx.connection, notification)
