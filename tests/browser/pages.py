@@ -57,6 +57,12 @@ def _trace(page: Page) -> None:
     page.locator("summary").nth(1).click()
 
 
+def _retry(page: Page) -> None:
+    page.locator("[role=group] button[aria-pressed]").first.click()
+    page.locator("[class*=tabs] button").first.click()
+    page.locator("dialog input[type=radio]").first.wait_for()
+
+
 def _child(page: Page) -> None:
     page.locator("ol summary").first.click()
     page.locator("details [role=group]").first.wait_for()
@@ -114,6 +120,7 @@ DATA = [
     View("run-child", "/runs/run_01KB0000000000000000000001", act=_child, ready="[role=group] button[aria-pressed]"),
     View("run-mcp", "/runs/mcp_01KB00000000000000000000", ready="td"),
     View("run-finished", "/runs/run_01KB0000000000000000000003", ready="[role=group] button[aria-pressed]"),
+    View("run-retry", "/runs/run_01KB0000000000000000000005", act=_retry, ready="[role=group] button[aria-pressed]"),
     View("run-failed", "/runs/run_01KB0000000000000000000005", ready="[role=group] button[aria-pressed]"),
     View("approval", "/approvals?id=apr_1", ready="article h2"),
     View("approval-exact", "/approvals?id=apr_1", act=_exact, ready="article h2"),

@@ -196,6 +196,14 @@ SCHEDULES = [
     schedule(3, "paused", cron="30 17 * * 5", words="At 17:30 on Friday", last_due=ago(days=5), last_problem="Policy does not let Amy Chen start this agent."),
     schedule(4, "ended", at=ago(days=2), last_due=ago(days=2), last_run=RUNS[3].id),
 ]  # fmt: skip
+RETRY = runs.RetrySteps(
+    refused="",
+    steps=[
+        runs.RetryStepView(number=3, nodes=["refund"], refused=""),
+        runs.RetryStepView(number=2, nodes=["open_complaint"], refused="What it did was taken back."),
+        runs.RetryStepView(number=1, nodes=["find_order", "track"], refused=""),
+    ],
+)
 CHILD = "run_01KB0000000000000000000006"
 STORY = [
     ("node", "find_order", "find order", "succeeded", 0, 900, {}),
@@ -585,6 +593,8 @@ def _answer(path: str, query: dict[str, str], *, empty: bool) -> Any:
                 return some(VERSIONS)
             return agent() if rest else some([agent_summary(), frozen])
         case "runs":
+            if rest.endswith("/retry"):
+                return RETRY
             if rest.endswith("/steps"):
                 return runs.StepPage(items=some(steps()), next=None)
             return run(rest) if rest else runs.RunPage(items=some(RUNS), next=None)

@@ -91,8 +91,15 @@ export async function stopRun(run: string, reason: string): Promise<Run> {
   return stopped;
 }
 
-export async function retryRun(run: string): Promise<Run> {
-  const retried = await must<Run>(http.POST('/api/runs/{run}/retry', { params: { path: { run } } }));
+/** Where a failed or stopped run can be taken up, newest first. */
+export const retryStepsQuery = (run: string) => queryOptions({
+  queryKey: [...runKeys.one(run), 'retry'],
+  queryFn: ({ signal }) => must<Schemas['RetrySteps']>(http.GET('/api/runs/{run}/retry', { params: { path: { run } }, signal })),
+});
+
+/** As a new run: from a step, where what took effect is not done again; or from its input. */
+export async function retryRun(run: string, from: string): Promise<Run> {
+  const retried = await must<Run>(http.POST('/api/runs/{run}/retry', { params: { path: { run } }, body: { from } }));
   await renew();
   return retried;
 }

@@ -29,7 +29,7 @@ export function McpCalls({ id }: { id: string }) {
           <>
             <p className={`sm ink2 ${css.mcp}`}>{t('run.mcpText')}</p>
             <Table<CallView> flush label={t('run.mcp')} rows={calls.data.items} rowKey={(call) => call.key} columns={[
-              { id: 'what', head: t('approvals.what'), main: true, cell: (call) => <span>{call.sentence || call.tool} <span className="mono muted xs">{call.tool}</span></span> },
+              { id: 'what', head: t('run.call'), main: true, cell: (call) => <span>{call.sentence || call.tool} <span className="mono muted xs">{call.tool}</span></span> },
               { id: 'who', head: t('runs.startedBy'), wide: true, cell: (call) => <Person id={call.principal} small /> },
               { id: 'when', head: t('runs.started'), wide: true, cell: (call) => <Time at={call.proposed_at} /> },
               { id: 'state', head: t('run.state'), cell: (call) => <State name={call.outcome || call.state} /> },

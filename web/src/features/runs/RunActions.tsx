@@ -1,8 +1,7 @@
 import { FileArchive, Pause, Play, RotateCcw, Square } from 'lucide-react';
-import { useNavigate } from '@tanstack/react-router';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
-import { evidenceUrl, pauseRun, resumeRun, retryRun, stopRun, type Run } from '../../api/runs';
+import { evidenceUrl, pauseRun, resumeRun, stopRun, type Run } from '../../api/runs';
 import { useMay } from '../../app/session';
 import { Button, ButtonLink } from '../../ui/Button';
 import { Dialog } from '../../ui/Dialog';
@@ -10,13 +9,14 @@ import { Inline } from '../../ui/Feedback';
 import { TextArea } from '../../ui/Field';
 import { toast } from '../../ui/toast';
 import look from '../../ui/Button.module.css';
+import { RetryDialog } from './RetryDialog';
 import { isOpen } from './words';
 
 export function RunActions({ run }: { run: Run }) {
   const { t } = useTranslation();
   const may = useMay();
-  const navigate = useNavigate();
   const [steering, setSteering] = useState<'stop' | 'pause' | null>(null);
+  const [retrying, setRetrying] = useState(false);
   const [busy, setBusy] = useState(false);
   const act = async (what: () => Promise<unknown>) => {
     setBusy(true);
@@ -31,11 +31,12 @@ export function RunActions({ run }: { run: Run }) {
   return (
     <>
       {may('export_log') && <a className={look.button} href={evidenceUrl(run.id)} download title={t('run.evidenceText')}><FileArchive size={14} aria-hidden /><span>{t('run.evidence')}</span></a>}
-      {run.may.includes('retry') && <Button busy={busy} icon={<RotateCcw size={14} aria-hidden />} onClick={() => void act(async () => navigate({ to: '/runs/$run', params: { run: (await retryRun(run.id)).id } }))}>{t('run.retry')}</Button>}
+      {run.may.includes('retry') && <Button icon={<RotateCcw size={14} aria-hidden />} onClick={() => setRetrying(true)}>{t('run.retry')}</Button>}
       {run.may.includes('resume') && <Button look="primary" busy={busy} icon={<Play size={14} aria-hidden />} onClick={() => void act(() => resumeRun(run.id))}>{t('run.resume')}</Button>}
       {run.may.includes('pause') && <Button icon={<Pause size={14} aria-hidden />} onClick={() => setSteering('pause')}>{t('run.pause')}</Button>}
       {run.may.includes('stop') && <Button look="deny" icon={<Square size={13} aria-hidden />} onClick={() => setSteering('stop')}>{t('run.stop')}</Button>}
       {!isOpen(run.state) && <ButtonLink to="/start/$agent" params={{ agent: run.agent }} icon={<Play size={14} aria-hidden />}>{t('run.again')}</ButtonLink>}
+      {retrying && <RetryDialog run={run} onClose={() => setRetrying(false)} />}
       {steering && <SteerDialog run={run} pause={steering === 'pause'} onClose={() => setSteering(null)} />}
     </>
   );

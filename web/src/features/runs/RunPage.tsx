@@ -1,16 +1,18 @@
 import { useQuery } from '@tanstack/react-query';
 import { Link, useParams } from '@tanstack/react-router';
-import { ChevronRight } from 'lucide-react';
+import { ChevronRight, RotateCcw } from 'lucide-react';
 import { lazy, Suspense, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { agentQuery } from '../../api/agents';
 import { runQuery, stepsQuery, type Run, type Step } from '../../api/runs';
+import { Button } from '../../ui/Button';
 import { Failed, Skeleton, SkeletonRows } from '../../ui/Feedback';
 import { Segmented } from '../../ui/Field';
 import { cost, duration, number, principalName } from '../../ui/format';
 import { Page } from '../../ui/Page';
 import { useNow } from '../../ui/useNow';
 import { isMcp, McpCalls } from './McpCalls';
+import { RetryDialog } from './RetryDialog';
 import { RunActions } from './RunActions';
 import css from './RunPage.module.css';
 import { RunResult } from './RunResult';
@@ -62,6 +64,7 @@ function Body({ run, steps, stepsError }: { run: Run; steps: Step[] | undefined;
   const agent = useQuery(agentQuery(run.agent)).data;
   const [view, setView] = useState<'story' | 'trace'>('story');
   const [node, setNode] = useState<string | null>(null);
+  const [retrying, setRetrying] = useState(false);
   const label = (at: string) => agent?.graph.nodes.find((each) => each.id === at)?.label ?? at;
   return (
     <div className={css.body}>
@@ -71,11 +74,13 @@ function Body({ run, steps, stepsError }: { run: Run; steps: Step[] | undefined;
           {agent && <RunGraph graph={agent.graph} nodes={run.nodes} steps={steps ?? []} selected={node} onSelect={setNode} />}
         </Suspense>
       </div>
+      {retrying && node && <RetryDialog run={run} from={node} onClose={() => setRetrying(false)} />}
       <div className={css.right} tabIndex={0} role="region" aria-label={t('run.story')}>
         <WaitingFor run={run} steps={steps ?? []} tools={agent?.tools ?? []} />
         <RunResult run={run} schema={agent?.output_schema ?? {}} />
         <div className={css.tabs}>
           <Segmented label={t('run.view')} value={view} onChange={setView} options={[{ value: 'story', label: t('run.story') }, { value: 'trace', label: t('run.trace') }]} />
+          {node && run.may.includes('retry') && <Button small icon={<RotateCcw size={13} aria-hidden />} onClick={() => setRetrying(true)}>{t('run.retryHere')}</Button>}
           {node && <button type="button" className={css.filter} onClick={() => setNode(null)} aria-label={t('run.unfilter', { what: label(node) })}>{label(node)} ×</button>}
         </div>
         {stepsError ? <Failed error={stepsError} /> : !steps ? <SkeletonRows rows={5} />
