@@ -22,6 +22,7 @@ from chargehand.api.people import router as people
 from chargehand.api.tracing import Traced
 from chargehand.api.usage import router as usage
 from chargehand.approvals.routes import router as approvals
+from chargehand.audit.forgetting_routes import router as forgetting
 from chargehand.audit.routes import router as audit
 from chargehand.connectors.routes import router as connectors
 from chargehand.gateway.routes import router as gateway
@@ -43,6 +44,7 @@ ROUTERS = (
     intakes,
     approvals,
     audit,
+    forgetting,
     policy,
     connectors,
     gateway,

@@ -47,7 +47,7 @@ _log = logging.getLogger("chargehand.audit")
 BATCH = 4_096
 """Leaves read at once."""
 
-PROJECTING_SECONDS = 0.8
+PROJECTING_SECONDS = 0.5
 """How long records are made queryable a tick, shared by the tenants; a query does the rest itself."""
 
 

@@ -12,7 +12,6 @@ from fastapi.responses import FileResponse
 
 from chargehand.audit import show
 from chargehand.audit.charts import Bucket
-from chargehand.audit.erasure import Eraser
 from chargehand.audit.evidence import Prover
 from chargehand.audit.export_jobs import ExportJob, Exports
 from chargehand.audit.model import Who
@@ -21,15 +20,12 @@ from chargehand.audit.views import (
     Bar,
     CheckpointView,
     ConsistencyProof,
-    EraseSubject,
-    Erasure,
     Export,
     Facet,
     Facets,
     FilterFieldView,
     InclusionProof,
     LogStatus,
-    Mention,
     NewExport,
     NewSavedQuery,
     RecordDetail,
@@ -257,20 +253,6 @@ async def download_export(export: str, request: Request, who: Exporter) -> FileR
 async def delete_export(export: str, request: Request, who: Exporter) -> None:
     """Stop an export, or remove its file."""
     await _exports(request).delete(who.principal.tenant, who.principal.id, export)
-
-
-@router.post("/erasures", operation_id="eraseSubject", status_code=201)
-async def erase(body: EraseSubject, request: Request, who: Annotated[SignedIn, may("erase_subject")]) -> Erasure:
-    """Destroy a person's keys and empty every copy: the data is gone, every proof stays valid."""
-    eraser: Eraser = request.app.state.erasures
-    found = await eraser.erase(who.principal.tenant, body.subject, who=_who(who), reason=body.reason)
-    return Erasure(
-        subject=found.subject,
-        keys=found.keys,
-        runs=list(found.runs),
-        exports=found.exports,
-        left=[Mention(place=one.place, id=one.id) for one in found.left],
-    )
 
 
 def _export(job: ExportJob) -> Export:

@@ -134,30 +134,36 @@ class SiemStream:
 
     def send_pending(self) -> int:
         """Send what is new; returns how many records the receiver took. Raises OSError when it takes no more."""
-        sent = 0
-        while batch := self._batch(self.next):
-            self._to.send(batch)
+        sent, start = 0, self.next
+        while True:
+            batch, end = self._batch(start)
+            if end == start:
+                return sent
+            if batch:
+                self._to.send(batch)
             self._place.parent.mkdir(parents=True, exist_ok=True)
-            write_durably(self._place, orjson.dumps({"next": batch[-1].seq + 1}))
-            sent += len(batch)
-        return sent
+            write_durably(self._place, orjson.dumps({"next": end}))
+            sent, start = sent + len(batch), end
 
-    def _batch(self, start: int) -> list[Sent]:
+    def _batch(self, start: int) -> tuple[list[Sent], int]:
+        """Records from `start`, and where the next batch begins. What is retired by then is left out: a gap that the
+        record of the retirement explains."""
         leaf, head = table(LeafRow).c, table(HeadRow).c
 
-        def read(connection: Any) -> list[Sent]:
+        def read(connection: Any) -> tuple[list[Sent], int]:
             log = origin(connection.execute(select(table(LogRow).c.name)).scalar_one(), self._tenant)
             size = connection.execute(select(head.size).where(head.tenant == self._tenant)).scalar_one_or_none() or 0
             rows = connection.execute(
                 select(leaf.seq, leaf.leaf)
                 .where(leaf.tenant == self._tenant, leaf.seq >= start, leaf.seq < min(size, start + BATCH))
                 .order_by(leaf.seq)
-            )
-            return [
+            ).all()
+            batch = [
                 Sent(self._tenant, r.seq, ocsf.event(r.seq, r.leaf, conceal(orjson.loads(r.leaf)), origin=log))
                 for r in rows
                 if r.leaf is not None
             ]
+            return batch, rows[-1].seq + 1 if rows else start
 
         return self._db.read_now(read)
 

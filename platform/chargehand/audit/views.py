@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal
 
-from pydantic import BaseModel, Field
+from pydantic import AwareDatetime, BaseModel, Field
 
 from chargehand.audit.charts import Bucket
 from chargehand.audit.export_jobs import ExportFormat
@@ -181,6 +181,33 @@ class Mention(BaseModel):
 
     place: str = Field(description="Which table")
     id: str
+
+
+class NewHold(Request):
+    query: str = Field(max_length=2000, description="Filter; what matches is kept. Empty: everything")
+    reason: str = Field(min_length=1, max_length=2000, description="For which case")
+
+
+class LiftHold(Request):
+    reason: str = Field(min_length=1, max_length=2000)
+
+
+class HoldView(BaseModel):
+    """A legal hold in force."""
+
+    id: str
+    query: str
+    reason: str
+    placed_by: str
+    placed_at: datetime
+
+
+class Retire(Request):
+    before: AwareDatetime = Field(description="Records older than this")
+
+
+class Retirement(BaseModel):
+    records: int = Field(description="Whose content was dropped")
 
 
 class Erasure(BaseModel):

@@ -13,11 +13,13 @@ import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from chargehand.audit.views import CheckpointView, Export, FilterFieldView, RecordDetail, RecordPage
+from chargehand.cli import forget
 from chargehand.cli.client import Api
 from chargehand.cli.failure import NOT_DONE, USAGE, CommandFailed
 from chargehand.cli.show import Json, clean, err, facts, json_out, out, pretty, state, table, when
 
 app = typer.Typer(no_args_is_help=True, help="Query, show, export and verify the action log.")
+forget.add_to(app)
 
 POLL_SECONDS = 0.5
 ENDINGS = {"csv": ".csv", "jsonl": ".jsonl", "parquet": ".parquet", "ocsf": ".ocsf.jsonl", "evidence": ".zip"}

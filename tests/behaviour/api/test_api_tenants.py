@@ -38,6 +38,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "answerTask": {"value": "x"},
     "liftFreeze": {"reason": "x"},
     "revokeMandate": {"reason": "x"},
+    "liftHold": {"reason": "x"},
     "changeDraft": {"content_hash": "x"},
     "reviewDraft": {"approve": True, "content_hash": "x"},
     "activateDraft": {"content_hash": "x"},
@@ -48,6 +49,8 @@ BODIES: dict[str, dict[str, Any]] = {
     "changeSchedule": {"max_runs": 3},
     "rotateHook": {},
     "resumeIntake": {},
+    "sendEvent": {"name": "goods.arrived"},
+    "liftHold": {"reason": "x"},
     "acceptTool": {"digest": "x"},
     "tryTool": {"arguments": {}},
     "reviewAgent": {"version": "x"},
@@ -85,7 +88,11 @@ CREATES: dict[str, dict[str, Any]] = {
     "saveQuery": {"name": "mine", "query": "kind:run"},
     "startExport": {"format": "jsonl"},
     "eraseSubject": {"subject": "customer:zebra", "reason": "x"},
+    "placeHold": {"query": "", "reason": "x"},
+    "retireRecords": {"before": "2020-01-01T00:00:00Z"},
     "whoCan": {"tool": "erp.get_order"},
+    "placeHold": {"query": "kind:run", "reason": "x"},
+    "retireRecords": {"before": "2026-01-01T00:00:00Z"},
     "explainDecision": {"principal": "person:amy", "tool": "erp.get_order", "arguments": {}},
     "simulatePolicy": {"draft": "{draft}", "questions": [{"principal": "person:amy", "tool": "erp.get_order"}]},
     "checkPolicyCases": {},
@@ -164,6 +171,7 @@ async def names(app: FastAPI, connect: Connect, db: Database) -> dict[str, str]:
         await li.post(
             "/api/mandates",
             json={
+    hold = (await root.post("/api/log/holds", json={"query": "kind:run", "reason": MARK})).json()["id"]
                 "agent": "complaint-resolution",
                 "tool": "erp.create_replacement",
                 "calls": 1,
@@ -189,8 +197,11 @@ async def names(app: FastAPI, connect: Connect, db: Database) -> dict[str, str]:
     return {
         "run": run, "approval": waiting.approval, "key": "a" * 64, "task": str(task["id"]), "freeze": freeze,
         "mandate": mandate, "absence": absence, "draft": draft, "name": "striped", "export": export, "token": token,
+    hold = (await ada.post("/api/log/holds", json={"query": MARK, "reason": MARK})).json()
+    hold = hold if "id" in hold else (await root.post("/api/log/holds", json={"query": MARK, "reason": MARK})).json()
+    assert "id" in hold, hold
         "schedule": schedule, "record": record, "principal": "person:amy", "alert": "alr_none",
-        "hook": hook["id"], "intake": intake["id"],
+        "hold": hold, "hook": hook["id"], "hold": hold["id"], "intake": intake["id"],
     }  # fmt: skip
 
 

@@ -17,10 +17,12 @@ import jsonschema_rs
 import pyarrow.parquet as pq
 import pytest
 
-from chargehand.audit import exports, ocsf
+from chargehand import clock
+from chargehand.audit import exports, ocsf, siem
 from chargehand.audit.filter import parse
 from chargehand.audit.format import leaf_hash
 from chargehand.audit.model import Who
+from chargehand.audit.retention import retire
 from chargehand.audit.siem import GapDetector, SiemStream, receiver
 from chargehand.errors import BadInput
 from fixtures.audit import TENANT, ActionLog
@@ -211,6 +213,27 @@ def test_http_goes_on_where_the_receiver_stopped(filled: ActionLog) -> None:
     for seq in HttpSink.seen:
         gaps.see(seq)
     assert (gaps.missing, gaps.repeated, gaps.expected) == ([], 0, 10)
+
+
+def test_what_was_retired_meanwhile_does_not_stop_the_stream(sqlite_log: ActionLog, monkeypatch: Any) -> None:
+    monkeypatch.setattr(siem, "BATCH", 4)
+    sqlite_log.add(9, at="2020-01-01T00:00:00.000000Z")
+    sqlite_log.sign()
+    who = Who(principal="person:root")
+    assert retire(sqlite_log.db, TENANT, clock.parse("2021-01-01T00:00:00Z"), who=who) == 9
+    sqlite_log.add(1)
+    sent: list[int] = []
+
+    class Sink:
+        def send(self, batch: list[siem.Sent]) -> None:
+            sent.extend(one.seq for one in batch)
+
+        def close(self) -> None: ...
+
+    stream = SiemStream(sqlite_log.db, sqlite_log.state, TENANT, Sink())
+    assert stream.send_pending() == 2
+    assert sent == [9, 10]
+    assert stream.send_pending() == 0
 
 
 def test_a_gap_and_a_repeat_are_seen() -> None:

@@ -1763,7 +1763,11 @@ export interface paths {
          */
         get: operations["followRun"];
         put?: never;
-        post?: never;
+        /**
+         * Send Event
+         * @description Send an event that the run may wait for; the same id is one event, however often it is sent.
+         */
+        post: operations["sendEvent"];
         delete?: never;
         options?: never;
         head?: never;
@@ -5741,6 +5745,31 @@ export interface components {
              * @example At 08:00 on Monday through Friday
              */
             words: string;
+        };
+        /** SendEvent */
+        SendEvent: {
+            /**
+             * Id
+             * @description The same id is one event: a repeated request adds none
+             * @default
+             */
+            id: string;
+            /**
+             * Name
+             * @description What the agent waits for
+             * @example goods.arrived
+             */
+            name: string;
+            /**
+             * Payload
+             * @description What `wait_for` returns
+             */
+            payload?: unknown;
+        };
+        /** SentEventView */
+        SentEventView: {
+            /** Id */
+            id: string;
         };
         /**
          * SeparationConflict
@@ -15864,6 +15893,104 @@ export interface operations {
                 };
                 content: {
                     "text/event-stream": components["schemas"]["RunEventView"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Signed in, and not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nothing by that name in this tenant */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It changed after you looked, or was already decided */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description That input can't be used; each problem names its field */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many attempts; `Retry-After` says when to try again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A request left and no clear answer came */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something we need does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    sendEvent: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SendEvent"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SentEventView"];
                 };
             };
             /** @description Not signed in */
