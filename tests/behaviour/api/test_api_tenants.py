@@ -37,8 +37,8 @@ BODIES: dict[str, dict[str, Any]] = {
     "resumeRun": {},
     "answerTask": {"value": "x"},
     "liftFreeze": {"reason": "x"},
-    "revokeMandate": {"reason": "x"},
     "liftHold": {"reason": "x"},
+    "revokeMandate": {"reason": "x"},
     "changeDraft": {"content_hash": "x"},
     "reviewDraft": {"approve": True, "content_hash": "x"},
     "activateDraft": {"content_hash": "x"},
@@ -49,8 +49,6 @@ BODIES: dict[str, dict[str, Any]] = {
     "changeSchedule": {"max_runs": 3},
     "rotateHook": {},
     "resumeIntake": {},
-    "sendEvent": {"name": "goods.arrived"},
-    "liftHold": {"reason": "x"},
     "acceptTool": {"digest": "x"},
     "tryTool": {"arguments": {}},
     "reviewAgent": {"version": "x"},
@@ -88,11 +86,9 @@ CREATES: dict[str, dict[str, Any]] = {
     "saveQuery": {"name": "mine", "query": "kind:run"},
     "startExport": {"format": "jsonl"},
     "eraseSubject": {"subject": "customer:zebra", "reason": "x"},
-    "placeHold": {"query": "", "reason": "x"},
-    "retireRecords": {"before": "2020-01-01T00:00:00Z"},
-    "whoCan": {"tool": "erp.get_order"},
     "placeHold": {"query": "kind:run", "reason": "x"},
     "retireRecords": {"before": "2026-01-01T00:00:00Z"},
+    "whoCan": {"tool": "erp.get_order"},
     "explainDecision": {"principal": "person:amy", "tool": "erp.get_order", "arguments": {}},
     "simulatePolicy": {"draft": "{draft}", "questions": [{"principal": "person:amy", "tool": "erp.get_order"}]},
     "checkPolicyCases": {},
@@ -166,12 +162,12 @@ async def names(app: FastAPI, connect: Connect, db: Database) -> dict[str, str]:
     }  # fmt: skip
     await db.write(lambda tx: tx.connection.execute(TASK.insert(), task))
     freeze = (await root.post("/api/freezes", json={"scope": "tool", "name": "mail.send", "reason": MARK})).json()["id"]
+    hold = (await root.post("/api/log/holds", json={"query": "kind:run", "reason": MARK})).json()["id"]
     until = clock.iso(now + timedelta(days=2))
     mandate = (
         await li.post(
             "/api/mandates",
             json={
-    hold = (await root.post("/api/log/holds", json={"query": "kind:run", "reason": MARK})).json()["id"]
                 "agent": "complaint-resolution",
                 "tool": "erp.create_replacement",
                 "calls": 1,
@@ -197,11 +193,8 @@ async def names(app: FastAPI, connect: Connect, db: Database) -> dict[str, str]:
     return {
         "run": run, "approval": waiting.approval, "key": "a" * 64, "task": str(task["id"]), "freeze": freeze,
         "mandate": mandate, "absence": absence, "draft": draft, "name": "striped", "export": export, "token": token,
-    hold = (await ada.post("/api/log/holds", json={"query": MARK, "reason": MARK})).json()
-    hold = hold if "id" in hold else (await root.post("/api/log/holds", json={"query": MARK, "reason": MARK})).json()
-    assert "id" in hold, hold
         "schedule": schedule, "record": record, "principal": "person:amy", "alert": "alr_none",
-        "hold": hold, "hook": hook["id"], "hold": hold["id"], "intake": intake["id"],
+        "hold": hold, "hook": hook["id"], "intake": intake["id"],
     }  # fmt: skip
 
 
