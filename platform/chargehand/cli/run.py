@@ -21,6 +21,7 @@ from chargehand.runs.views import (
     Run,
     RunEventView,
     RunPage,
+    SentEventView,
     Step,
     StepPage,
     WaitingView,
@@ -296,6 +297,23 @@ def _steer(run: str, how: str, body: dict[str, Any], *, as_json: bool) -> None:
         json_out(found)
         return
     out.print(f"{state(found.state)}  {found.id}")
+
+
+@app.command("send")
+def send(
+    run: RunId,
+    name: Annotated[str, typer.Argument(help="What the agent waits for, e.g. goods.arrived.")],
+    value: Annotated[str, typer.Argument(help="What it gets: text, or JSON.")] = "null",
+    key: Annotated[str, typer.Option(help="The same key is one event: safe to repeat.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Send a run an event that it may wait for."""
+    with Api() as api:
+        found = api.post(SentEventView, f"/runs/{run}/events", {"name": name, "payload": plain(value), "id": key})
+    if as_json:
+        json_out(found)
+        return
+    out.print(f"[green]✓[/] Sent {clean(name)}: {found.id}")
 
 
 @app.command("retry")

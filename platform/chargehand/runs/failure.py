@@ -8,6 +8,8 @@ from typing import Any
 from chargehand.agents.model import AgentSpec
 from chargehand.errors import ChargehandError
 
+MEND = "Whoever owns the agent mends it there; then retry the run at that step, or from its input."
+"""The way out of an error that brings none."""
 _LANGGRAPH_NOTE = "During task with name '"
 
 
@@ -16,7 +18,7 @@ def describe(error: BaseException, spec: AgentSpec) -> dict[str, Any]:
     return {
         "detail": error.detail if isinstance(error, ChargehandError) else f"{type(error).__name__}: {error}",
         "kind": error.code if isinstance(error, ChargehandError) else type(error).__name__,
-        "way_out": error.way_out if isinstance(error, ChargehandError) else "",
+        "way_out": (error.way_out if isinstance(error, ChargehandError) else "") or MEND,
         "node": _node(error),
         "line": _line(error, spec),
     }

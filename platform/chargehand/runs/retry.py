@@ -28,7 +28,7 @@ from chargehand.runs import saved_store, store
 from chargehand.runs.keys import call_key, what_of
 from chargehand.runs.model import ENDED, RetryStep, RunDetail
 from chargehand.runs.payloads import Carried, Done, Earlier, Retried
-from chargehand.runs.starts import Policy, may_start, may_steer, new_row, run_record, write_start
+from chargehand.runs.starts import Policy, may_start, may_steer, may_use, new_row, run_record, write_start
 
 MOST_CALLS = 100_000
 
@@ -71,9 +71,10 @@ class Retries:
             Conflict: it goes on, was retried already, or what it did is not clear; says what to do.
         """
         detail = await self.get(who, run)
-        facts = {"run": run, "agent": detail.agent, "retry_from": step}
+        facts = {"run": run, "agent": detail.agent, "act": "retry", "retry_from": step}
         may_steer(self.policy, who, detail.principal, run, facts)
         spec = self.agents.find(detail.agent)
+        may_use(who, spec)
         may_start(self.policy, detail.tenant, detail.chain, spec, detail.input)
 
         def unit(tx: Transaction) -> Mapping[str, Any]:

@@ -12,7 +12,7 @@ from fastapi import APIRouter, Header, Query, Request
 from fastapi.responses import StreamingResponse
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
-from chargehand import clock
+from chargehand import clock, ids
 from chargehand.agents.ending import documents, ending
 from chargehand.approvals.service import ApprovalService
 from chargehand.database import Database
@@ -43,6 +43,8 @@ from chargehand.runs.views import (
     RunEventView,
     RunPage,
     RunState,
+    SendEvent,
+    SentEventView,
     StartedRows,
     StartRun,
     StartRuns,
@@ -273,6 +275,15 @@ async def resume_run(run: str, body: PauseRun, request: Request, who: Caller) ->
     """Let a paused run go on."""
     await _visible(request, who, run)
     return await _show(request, who, await _runs(request).resume(who, run, body.reason))
+
+
+@router.post("/runs/{run}/events", operation_id="sendEvent", status_code=202)
+async def send_event(run: str, body: SendEvent, request: Request, who: Caller) -> SentEventView:
+    """Send an event that the run may wait for; the same id is one event, however often it is sent."""
+    await _visible(request, who, run)
+    event = body.id or ids.new_id("evt")
+    await _runs(request).send(who, run, body.name, body.payload, event_id=event)
+    return SentEventView(id=event)
 
 
 @router.post("/runs/{run}/retry", operation_id="retryRun", status_code=201)

@@ -43,7 +43,7 @@ from chargehand.runs.model import (
 from chargehand.runs.payloads import RunInput
 from chargehand.runs.retry import Retries
 from chargehand.runs.rows import dumps
-from chargehand.runs.starts import Policy, may_start, may_use, new_row, not_narrowed, run_record, write_start
+from chargehand.runs.starts import Policy, may_start, may_steer, may_use, new_row, not_narrowed, run_record, write_start
 from chargehand.runs.steering import Steering, Withdrawals
 from chargehand.settings import settings
 
@@ -269,8 +269,14 @@ class RunService:
         return await self.steering.resume(who, run, reason)
 
     async def retry(self, who: SignedIn, run: str) -> RunDetail:
-        """Start a failed or stopped run again from its input, as a run of its own. Raises Conflict while it goes on."""
+        """Start a failed or stopped run again from its input, as a run of its own on behalf of `who`.
+
+        Raises:
+            NotFound, Conflict (it goes on).
+            Forbidden: it is somebody else's, and policy does not let `who` steer it; or `who` may not start the agent.
+        """
         detail = await self.get(who, run)
+        may_steer(self.policy, who, detail.principal, run, {"run": run, "agent": detail.agent, "act": "retry"})
         if detail.state not in ("failed", "stopped"):
             raise Conflict(f"Only a run that failed or was stopped can be retried; this one is {detail.state}.")
         await self.db.read(lambda connection: refuse_erased(connection, who.principal.tenant, run))
@@ -285,7 +291,12 @@ class RunService:
         return await self.get(who, row["id"])
 
     async def send(self, who: SignedIn, run: str, name: str, payload: Any, *, event_id: str = "") -> None:
-        """Send an event that the run may `wait_for`. Raises NotFound, Conflict, Forbidden, RuntimeUnavailable."""
+        """Send an event that the run may `wait_for`. The same `event_id` is one event, however often it is sent.
+
+        Raises:
+            NotFound, Conflict (it has ended), Forbidden.
+            RuntimeUnavailable: Temporal did not take it; send it again under the same id.
+        """
         await self.steering.send(who, run, name, payload, event_id=event_id)
 
     async def lost(self, run: str, why: str) -> bool:

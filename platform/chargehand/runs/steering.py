@@ -51,7 +51,7 @@ class Steering:
 
     async def stop(self, who: SignedIn, run: str, reason: str, *, hard: bool) -> RunDetail:
         """See `RunService.stop`."""
-        detail = await self._open(who, run, hard=hard)
+        detail = await self._open(who, run, act="stop", hard=hard)
         client = await self.client()
         handle = client.get_workflow_handle(run)
         state = "stopped" if hard else "stopping"
@@ -79,7 +79,7 @@ class Steering:
 
     async def pause(self, who: SignedIn, run: str, reason: str) -> RunDetail:
         """See `RunService.pause`."""
-        detail = await self._open(who, run, pause=True)
+        detail = await self._open(who, run, act="pause")
         said = {"by": who.principal.id, "reason": reason, "at": iso(clock.now())}
 
         def unit(tx: Transaction) -> bool:
@@ -97,7 +97,7 @@ class Steering:
 
     async def resume(self, who: SignedIn, run: str, reason: str) -> RunDetail:
         """See `RunService.resume`."""
-        detail = await self._open(who, run, pause=False)
+        detail = await self._open(who, run, act="resume")
         said = {"by": who.principal.id, "reason": reason, "at": iso(clock.now())}
 
         def unit(tx: Transaction) -> bool:
@@ -133,9 +133,11 @@ class Steering:
 
     async def send(self, who: SignedIn, run: str, name: str, payload: Any, *, event_id: str) -> None:
         """See `RunService.send`."""
-        await self._open(who, run, event=name)
+        detail = await self._open(who, run, act="signal", event=name)
         client = await self.client()
         event = SentEvent(id=event_id or ids.new_id("evt"), name=name, payload=payload)
+        record = run_record(who, detail, {"event": "event_sent", "name": name, "id": event.id})
+        await self.db.write(lambda tx: log.append(tx, record))
         try:
             await client.get_workflow_handle(run).signal(SIGNAL_EVENT, event)
         except RPCError as error:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
 from typing import Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, field_validator
 
 from chargehand.identity.views import Request
 from chargehand.runs.model import RunState, TaskState, WaitKind
 
 StepKind = Literal["node", "model", "tool", "approval", "task", "timer", "agent", "run"]
 StepState = Literal["running", "waiting", "succeeded", "failed", "denied", "rejected", "expired", "in_doubt", "stopped"]
+
+MAX_EVENT_BYTES = 64 * 1024
 
 MAX_ROWS = 1000
 """How many runs one request starts at most."""
@@ -211,6 +214,23 @@ class RetrySteps(BaseModel):
 class StopRun(Request):
     reason: str = Field(min_length=1, max_length=500)
     hard: bool = Field(False, description="End it at once: nothing is taken back")
+
+
+class SendEvent(Request):
+    name: str = Field(min_length=1, max_length=100, description="What the agent waits for", examples=["goods.arrived"])
+    payload: Any = Field(None, description="What `wait_for` returns")
+    id: str = Field("", max_length=100, description="The same id is one event: a repeated request adds none")
+
+    @field_validator("payload")
+    @classmethod
+    def _bounded(cls, given: Any) -> Any:
+        if len(json.dumps(given)) > MAX_EVENT_BYTES:
+            raise ValueError(f"an event has at most {MAX_EVENT_BYTES} bytes")
+        return given
+
+
+class SentEventView(BaseModel):
+    id: str
 
 
 class Answer(Request):

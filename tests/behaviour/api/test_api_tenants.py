@@ -35,6 +35,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "stopRun": {"reason": "x"},
     "pauseRun": {},
     "resumeRun": {},
+    "sendEvent": {"name": "x"},
     "answerTask": {"value": "x"},
     "liftFreeze": {"reason": "x"},
     "liftHold": {"reason": "x"},

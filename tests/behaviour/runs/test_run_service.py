@@ -256,6 +256,7 @@ async def test_a_failed_run_says_why_on_which_line_takes_back_and_can_be_retried
         assert "the printer is on fire" in done.failure.detail
         assert done.failure.node == "then"
         assert "then, line" in done.failure.line
+        assert "retry the run" in done.failure.way_out
         again = await here.runs.retry(here.person("amy"), run.id)
         assert again.retry_of == run.id
         await here.end(again.id)
