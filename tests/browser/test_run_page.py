@@ -8,7 +8,7 @@ from driver import CHINESE, LIGHT, PHONE, Look
 from playwright.sync_api import Browser, Page, expect
 
 from fixtures import story
-from fixtures.stack import Stack
+from fixtures.stack import Stack, until
 
 pytestmark = [pytest.mark.browser, pytest.mark.stack, pytest.mark.timeout(300)]
 
@@ -43,13 +43,13 @@ def test_the_whole_graph_fits_its_pane_and_is_zoomed_by_keyboard(
         page.goto(f"/runs/{waiting[0]}")
         graph = page.locator("[role=group][aria-label]").first
         graph.locator("button[data-state=waiting]").wait_for()
-        assert page.evaluate(OUT_OF_SIGHT) == 0
+        until(lambda: page.evaluate(OUT_OF_SIGHT) == 0, 10, lambda: "it runs off its pane")
         fitted = drawn(page)
         graph.focus()
         page.keyboard.press("+")
-        assert drawn(page) > fitted + 2
+        until(lambda: drawn(page) > fitted + 2, 10, lambda: "plus does not zoom in")
         page.keyboard.press("0")
-        assert abs(drawn(page) - fitted) < 2
+        until(lambda: abs(drawn(page) - fitted) < 2, 10, lambda: "0 does not fit it again")
 
 
 def drawn(page: Page) -> float:
