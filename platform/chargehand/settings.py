@@ -34,6 +34,9 @@ class Settings(BaseSettings):
 
     api_host: str = Field("127.0.0.1", description="Address the API listens on.")
     api_port: int = Field(8710, ge=1, le=65535, description="Port of API and console.")
+    api_connectors: Literal["gateway", "own"] = Field(
+        "gateway", description="Who reaches connectors for the API: the gateway worker, or the API itself."
+    )
     api_url: str | None = Field(None, description="Where the command line finds the API; default: host and port above.")
     api_token: SecretStr | None = Field(None, description="Token of the command line; default: as `login` stored it.")
     config_dir: Path | None = Field(None, description="Where `chargehand login` keeps the token; default: per user.")

@@ -41,6 +41,7 @@ from chargehand.risk.freeze import FreezeService
 from chargehand.runs.client import Connect, LazyClient, connect
 from chargehand.runs.codec import payload_key
 from chargehand.runs.erasure import Erasures
+from chargehand.runs.errands import RemoteConnectors
 from chargehand.runs.hooks import Hooks
 from chargehand.runs.intakes import Intakes
 from chargehand.runs.schedules import Schedules
@@ -84,8 +85,12 @@ async def open_house(
         state.freezes, state.alerts = FreezeService(db), AlertService(db, state.audit)
 
         pins, quarantine = PinBook(given.policies), DurableQuarantine(db, given.tenant)
-        pool = ConnectorPool(connectors, pins, environment=os.environ, quarantine=quarantine)
-        stack.push_async_callback(pool.close)
+        client = temporal or LazyClient(lambda: connect(given, wait_seconds=TEMPORAL_WAIT_SECONDS))
+        if given.api_connectors == "own":
+            pool = ConnectorPool(connectors, pins, environment=os.environ, quarantine=quarantine)
+            stack.push_async_callback(pool.close)
+        else:
+            pool = RemoteConnectors(db, given.tenant, client, tuple(connectors), pins, quarantine)
         gateway = open_gateway(db, policy, pins, pool, owner_of=catalog.owner_of, amounts_of=catalog.amounts_of)
         stack.push_async_callback(gateway.drain)
         state.gateway, state.calls = gateway, CallService(db, gateway)
@@ -94,7 +99,6 @@ async def open_house(
 
         state.reviews = AgentReviews(db)
         state.agents, state.outlook = catalog, Outlook(_policy_of(policy))
-        client = temporal or LazyClient(lambda: connect(given, wait_seconds=TEMPORAL_WAIT_SECONDS))
         state.runs = RunService(db, client, catalog, policy, state.approvals)
         state.schedules = Schedules(db, state.runs)
         state.hooks = Hooks(db, state.runs, payload_key(given.state_dir / HOOK_KEY))

@@ -7,7 +7,7 @@ import os
 import secrets
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Annotated
 from urllib.request import urlopen
@@ -18,6 +18,7 @@ from rich.table import Table
 
 from chargehand import migrations
 from chargehand.cli.supervisor import Port, ProcessSpec, Supervisor, answers_tcp, only_one, require_free
+from chargehand.connectors.registry import load_connectors
 from chargehand.database import Database
 from chargehand.discovery import DemoSystem, discover_demo_systems
 from chargehand.errors import BadSettings
@@ -26,7 +27,8 @@ from chargehand.settings import UNVERSIONED, Settings, load
 from chargehand.worker.dev_server import dev_server
 
 TEMPORAL_UI_OFFSET = 1000
-SECRETS = {"CHARGEHAND_MODEL_API_KEY", "CHARGEHAND_DATABASE_URL", "CHARGEHAND_DEMO_PASSWORD", "CHARGEHAND_API_TOKEN"}
+MODEL_KEY = "CHARGEHAND_MODEL_API_KEY"
+SECRETS = {MODEL_KEY, "CHARGEHAND_DATABASE_URL", "CHARGEHAND_DEMO_PASSWORD", "CHARGEHAND_API_TOKEN"}
 """What an agent worker is never given."""
 
 AGENTS_PROCESSES = ("gateway", "agents", "api")
@@ -127,6 +129,7 @@ def _processes(settings: Settings, systems: list[DemoSystem]) -> list[ProcessSpe
         served |= dict(system.serves(settings)) if system.serves else {}
         specs.append(_demo(system, settings, base))
     trusted = base | ours | served
+    keys = {MODEL_KEY, *(name for each in load_connectors(settings.policies) for name in each.environment)}
     sealed = base | {key: value for key, value in ours.items() if key not in SECRETS}
     # Here nobody keeps an older worker up: what is edited goes on with the runs there are, as long as it fits.
     sealed.setdefault("CHARGEHAND_RELEASE", UNVERSIONED)
@@ -136,7 +139,7 @@ def _processes(settings: Settings, systems: list[DemoSystem]) -> list[ProcessSpe
             "api",
             "API and console",
             "chargehand.api",
-            trusted,
+            trusted if settings.api_connectors == "own" else _without(base | ours, keys),
             _url(settings),
             (Port(settings.api_port, "CHARGEHAND_API_PORT", settings.api_host),),
         )
@@ -144,6 +147,10 @@ def _processes(settings: Settings, systems: list[DemoSystem]) -> list[ProcessSpe
     specs.append(_ours(settings, "gateway", "Gateway worker", "chargehand.worker.gateway", trusted))
     specs.append(_ours(settings, "agents", "Agent worker (no keys, no database)", "chargehand.worker.agents", sealed))
     return specs
+
+
+def _without(environment: Mapping[str, str], names: Collection[str]) -> dict[str, str]:
+    return {name: value for name, value in environment.items() if name not in names}
 
 
 def _temporal(settings: Settings, base: Mapping[str, str]) -> ProcessSpec:

@@ -6,13 +6,13 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from chargehand.connectors.changes import Change, compare
 from chargehand.connectors.definition import declared, digest
 from chargehand.connectors.model import Connector, Delivery, Pin
 from chargehand.connectors.pins import PinBook, make_pin, write_pins
-from chargehand.connectors.pool import ConnectorPool, Health
+from chargehand.connectors.pool import Health
 from chargehand.connectors.quarantine import DurableQuarantine, Quarantined
 from chargehand.errors import BadInput, BadSettings, Conflict, NotFound
 from chargehand.identity.model import SignedIn
@@ -39,10 +39,23 @@ class ToolStatus:
     compensated_by: str = ""
 
 
+class Sessions(Protocol):
+    """Where connectors are reached from: a `ConnectorPool`, or whoever has one."""
+
+    @property
+    def connectors(self) -> tuple[Connector, ...]: ...
+
+    async def definitions(self, connector: str) -> Mapping[str, Mapping[str, Any]]: ...
+
+    async def check(self, connector: str) -> list[Change]: ...
+
+    async def health(self, connector: str) -> Health: ...
+
+
 class ConnectorService:
     """Lists, health, pins and quarantine of one installation."""
 
-    def __init__(self, pool: ConnectorPool, pins: PinBook, quarantine: DurableQuarantine, policies: Path) -> None:
+    def __init__(self, pool: Sessions, pins: PinBook, quarantine: DurableQuarantine, policies: Path) -> None:
         self._pool = pool
         self._pins = pins
         self._quarantine = quarantine

@@ -9,9 +9,8 @@ from decimal import Decimal
 
 from chargehand import ids
 from chargehand.connectors.pins import PinBook
-from chargehand.connectors.pool import ConnectorPool
 from chargehand.database import Database
-from chargehand.gateway.desk import Desk, Policy
+from chargehand.gateway.desk import Connectors, Desk, Policy
 from chargehand.gateway.gateway import Gateway
 
 
@@ -19,7 +18,7 @@ def open_gateway(
     db: Database,
     policy: Policy,
     pins: PinBook,
-    pool: ConnectorPool,
+    pool: Connectors,
     *,
     owner_of: Callable[[str], str],
     amounts_of: Callable[[str], Mapping[str, Decimal]],

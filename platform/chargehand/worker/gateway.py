@@ -31,6 +31,7 @@ from chargehand.policy.watcher import PolicyWatcher
 from chargehand.runs.activities import GatewayActivities
 from chargehand.runs.blobs import BlobFolder
 from chargehand.runs.client import connect
+from chargehand.runs.errands import Errands
 from chargehand.runs.intakes import Intakes
 from chargehand.runs.model import QUEUE_GATEWAY
 from chargehand.runs.outbox import Outbox
@@ -79,7 +80,7 @@ async def serve(given: Settings, catalog: AgentCatalog | None = None) -> None:
             asyncio.create_task(_every(SWEEP_BLOBS_SECONDS, lambda: sweep(db, client, BlobFolder(given.blobs)))),
         ]
         try:
-            async with gateway_worker(client, activities):
+            async with gateway_worker(client, activities, errands=Errands(db, given.tenant, pool)):
                 logger.info("The gateway worker is up: %d agents, tiers %s.", len(agents), sorted(models.tiers()))
                 await until_told(*chores)
         finally:
@@ -91,12 +92,18 @@ async def serve(given: Settings, catalog: AgentCatalog | None = None) -> None:
         db.close()
 
 
-def gateway_worker(client: Client, activities: GatewayActivities, *, task_queue: str = QUEUE_GATEWAY) -> Worker:
+def gateway_worker(
+    client: Client,
+    activities: GatewayActivities,
+    *,
+    task_queue: str = QUEUE_GATEWAY,
+    errands: Errands | None = None,
+) -> Worker:
     """A worker for the gateway's queue. It runs no workflows: author code never comes near its credentials."""
     return Worker(
         client,
         task_queue=task_queue,
-        activities=activities.all(),
+        activities=[*activities.all(), *([errands.do] if errands else ())],
         graceful_shutdown_timeout=GRACE,
         max_concurrent_activities=200,
     )

@@ -38,7 +38,6 @@ BODIES: dict[str, dict[str, Any]] = {
     "sendEvent": {"name": "x"},
     "answerTask": {"value": "x"},
     "liftFreeze": {"reason": "x"},
-    "liftHold": {"reason": "x"},
     "revokeMandate": {"reason": "x"},
     "changeDraft": {"content_hash": "x"},
     "reviewDraft": {"approve": True, "content_hash": "x"},
@@ -49,6 +48,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "handleAlert": {},
     "changeSchedule": {"max_runs": 3},
     "rotateHook": {},
+    "liftHold": {"reason": "x"},
     "resumeIntake": {},
     "acceptTool": {"digest": "x"},
     "tryTool": {"arguments": {}},
@@ -122,7 +122,11 @@ def house_settings(tmp_path: Path, seeded: Path) -> Settings:
     (policies / "other" / "separation.yaml").unlink()  # or nobody could hold every role
     (tmp_path / "chargehand.db").write_bytes(seeded.read_bytes())
     return Settings(
-        state_dir=tmp_path, policies_dir=policies, database_url=f"sqlite:///{tmp_path}/chargehand.db", tenant="demo"
+        state_dir=tmp_path,
+        policies_dir=policies,
+        database_url=f"sqlite:///{tmp_path}/chargehand.db",
+        tenant="demo",
+        api_connectors="own",
     )
 
 
