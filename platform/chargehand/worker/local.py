@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 
+from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client
 from temporalio.testing import WorkflowEnvironment
 
@@ -32,6 +33,16 @@ class LocalTemporal:
         """What Temporal stores of a run, as JSON."""
         return (await self.client.get_workflow_handle(run).fetch_history()).to_json()
 
+    async def trouble(self, run: str) -> str:
+        """Why a run does not go on: its last step on Temporal failed, and is tried again; empty: it goes on."""
+        history = await self.client.get_workflow_handle(run).fetch_history()
+        for event in reversed(history.events):
+            if event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED:
+                return event.workflow_task_failed_event_attributes.failure.message
+            if event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED:
+                return ""
+        return ""
+
     async def now(self) -> datetime:
         return await self._environment.get_current_time()
 
@@ -55,12 +66,13 @@ async def local_temporal(*, key: bytes | None = None, blobs: Blobs | None = None
 
 @asynccontextmanager
 async def both_workers(
-    temporal: LocalTemporal, agents: AgentCatalog, activities: GatewayActivities
+    temporal: LocalTemporal, agents: AgentCatalog, activities: GatewayActivities, *, cached_runs: int = 0
 ) -> AsyncGenerator[None]:
     """The agent worker and the gateway worker, in this process.
 
     No run is kept in memory, so each step is replayed from its history: a test that passes here is a replay test too.
+    With `cached_runs` so many are kept, as in production.
     """
     register(agents)
-    async with agent_worker(temporal.client, max_cached_runs=0), gateway_worker(temporal.client, activities):
+    async with agent_worker(temporal.client, max_cached_runs=cached_runs), gateway_worker(temporal.client, activities):
         yield

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,8 @@ from temporalio.client import WorkflowHistory
 from chargehand.agents.catalog import AgentCatalog
 from chargehand.runs.blobs import BlobFolder
 from chargehand.runs.replay import replay
-from chargehand.testing import ScriptedModel, World, world
-from chargehand.worker.local import local_temporal
+from chargehand.testing import ScriptedModel, World, world, worlds
+from chargehand.worker.local import both_workers, local_temporal
 from fixtures.agents_long import talking
 from fixtures.histories import histories
 
@@ -104,9 +105,13 @@ async def test_the_control_arm_grows_with_the_square(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-async def test_five_hundred_steps_over_two_hundred_kilobytes_and_twenty_megabytes(tmp_path: Path) -> None:
+async def test_five_hundred_steps_over_two_hundred_kilobytes_and_twenty_megabytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worlds, "both_workers", partial(both_workers, cached_runs=10))
     blobs = BlobFolder(tmp_path / "blobs")
-    long = await talk(tmp_path, steps=500, size=20_000_000, blobs=blobs, events=0)
+    long = await talk(tmp_path, steps=500, size=20_000_000, blobs=blobs, events=1500)
+    (tmp_path / "control").mkdir()
     control = await talk(tmp_path / "control", steps=100, size=1_000, blobs=None, events=0)
     figures = {
         "conversation_bytes": long["conversation"],
@@ -119,7 +124,8 @@ async def test_five_hundred_steps_over_two_hundred_kilobytes_and_twenty_megabyte
         "control_model_call_bytes_step_50": control["asked"][50],
         "control_model_call_bytes_step_99": control["asked"][99],
     }
-    print(orjson.dumps(figures, option=orjson.OPT_INDENT_2).decode())
+    (tmp_path / "figures.json").write_bytes(orjson.dumps(figures, option=orjson.OPT_INDENT_2))
+    print((tmp_path / "figures.json").read_text())
     assert long["conversation"] > 200_000
     assert long["asked"][499] < 1.5 * long["asked"][50]
     assert control["asked"][99] > 1.7 * control["asked"][50]
