@@ -72,4 +72,4 @@ export function JsonForm({ schema, onSubmit, children, before, initial, onChange
 const onlyStill = (before: Errors, now: Errors): Errors => Object.fromEntries(Object.entries(now).filter(([path]) => path in before));
 
 const fromServer = (problem: Problem): Errors =>
-  Object.fromEntries(problem.fields.map((each) => [each.field.replace(/^(input|arguments|value)\.?/, '').replaceAll('.', '/'), each.detail]).filter(([path]) => path));
+  Object.fromEntries(problem.fields.map((each) => [each.field.replace(/^(input|arguments|value|instead)\.?/, '').replaceAll('.', '/'), each.detail]).filter(([path]) => path));
