@@ -1,6 +1,6 @@
 """`chargehand agents lint`: what can be said about an agent before it runs, from its graph and its source.
 
-Six rules; each finding names node, file and line, and the way out. Nothing of the agent is run. A line that ends in
+Eight rules; each finding names node, file and line, and the way out. Nothing of the agent is run. A line that ends in
 `# chargehand: allow(rule) why` keeps a finding of that rule out; without a why it does not.
 """
 
@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from chargehand.agents import lint_determinism, lint_loops, lint_refusals, lint_tools
+from chargehand.agents import lint_determinism, lint_loops, lint_memory, lint_refusals, lint_tools
 from chargehand.agents.lint_model import Finding, Report
 from chargehand.agents.lint_nodes import Level, Survey
 from chargehand.agents.lint_source import Reader
@@ -38,6 +38,7 @@ def _all(level: Level, spec: AgentSpec, reader: Reader, not_checked: list[str]) 
     yield from lint_loops.check(level, spec)
     yield from lint_refusals.check(level, spec, reader)
     yield from lint_determinism.check(level)
+    yield from lint_memory.check(level)
     yield from lint_tools.check(level, spec, not_checked)
 
 

@@ -17,6 +17,8 @@ _WAIT = "wait with `await chargehand.sleep_until(chargehand.now() + …)`, which
 _CHANCE = "take it from the run's input, or make it in a node marked with `@io_node`"
 _SURROUNDINGS = "read it when the module is imported, or in a node marked with `@io_node`"
 _IO = "use a connector's tool, or mark the function with `@io_node`, which runs it as an activity"
+_ORDER = "wait with `asyncio.gather`, which keeps the order, or take the finished ones in the order of a list of yours"
+_HASH = "take `hashlib`'s, which is the same in every process"
 _MODEL = "ask through `chat_model(…)`, which is recorded and budgeted"
 
 _WAYS_OUT: dict[str, str] = {
@@ -35,6 +37,8 @@ _WAYS_OUT: dict[str, str] = {
     **dict.fromkeys(("requests.", "httpx.", "aiohttp.", "urllib3.", "websockets.", "grpc.", "boto3.", "mcp."), _IO),
     **dict.fromkeys(("sqlite3.", "_sqlite3.", "psycopg.", "psycopg2.", "sqlalchemy.engine.", "subprocess."), _IO),
     **dict.fromkeys(("asyncio.subprocess.", "asyncio.threads.", "threading.", "concurrent.futures."), _IO),
+    **dict.fromkeys(("asyncio.tasks.wait", "asyncio.tasks.as_completed"), _ORDER),
+    **dict.fromkeys(("builtins.hash", "builtins.id"), _HASH),
     **dict.fromkeys(("langchain_openai.", "langchain_anthropic.", "openai.", "anthropic."), _MODEL),
 }
 _UNLESS_GIVEN_A_TIME = frozenset({"time.localtime", "time.gmtime", "time.ctime"})

@@ -11,6 +11,8 @@ Rule = Literal[
     "write-without-way-to-deny",
     "error-branch-without-person",
     "non-deterministic-call",
+    "shared-state",
+    "leaf-not-awaited",
     "tool-not-declared",
     "tool-not-used",
 ]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 import sys
 import threading
+import time
 from typing import Any
 
 from chargehand.agents.where import where
@@ -36,6 +37,7 @@ _CALLS = {
     "shutil.rmtree": "removes a folder",
     "sqlite3.connect": "opens a database",
 }
+_WAY_OUT = "Mark what does it with @io_node, so that it runs as an activity, or use a connector's tool."
 _THREADS = "temporal_workflow_"
 # Python's own machinery reads source files to import a module or to print a traceback.
 _MACHINERY = frozenset({"importlib", "linecache", "tokenize", "traceback", "zipimport", "logging", "inspect"})
@@ -55,6 +57,20 @@ def install() -> None:
     if not _installed:
         _installed = True
         sys.addaudithook(_hook)
+        time.sleep = _no_sleep
+
+
+_sleep = time.sleep
+
+
+def _no_sleep(seconds: float, /) -> None:
+    """`time.sleep`, which before Python 3.13 no audit hook sees; on a workflow's thread it would stall the worker."""
+    if threading.current_thread().name.startswith(_THREADS) and where().node:
+        raise WorkflowDidIO(
+            f"the node {where().path!r} sleeps (time.sleep({seconds})) inside the workflow, which holds the worker",
+            way_out="Wait with `await chargehand.sleep_until(chargehand.now() + …)`, which holds none.",
+        )
+    _sleep(seconds)
 
 
 def _hook(event: str, args: tuple[Any, ...]) -> None:
@@ -67,9 +83,7 @@ def _hook(event: str, args: tuple[Any, ...]) -> None:
     target = str(args[1]) if "socket" in event and len(args) > 1 and event != "socket.getaddrinfo" else str(args[:1])
     raise WorkflowDidIO(
         f"the node {place.path!r} {does} ({event} {target[:120]}) inside the workflow, where it would be repeated",
-        field="node",
-        value=place.path,
-        way_out="Mark what does it with @io_node, so that it runs as an activity, or use a connector's tool.",
+        way_out=_WAY_OUT,
     )
 
 

@@ -132,10 +132,9 @@ class Camera:
         """What was seen of a run, perhaps nothing."""
         return self._films.setdefault(run, Film(run))
 
-    def open_runs(self) -> list[str]:
-        """The runs that were seen and did not end."""
-        ends = ("run.succeeded", "run.failed", "run.stopped")
-        return [run for run, film in self._films.items() if not any(one.kind in ends for one in film.events.values())]
+    def runs(self) -> list[str]:
+        """Every run that was seen."""
+        return list(self._films)
 
     def __call__(self, kind: watching.Seen, source: Any, data: Mapping[str, Any]) -> None:
         if kind == "event":

@@ -41,6 +41,24 @@ from chargehand.worker.local import LocalTemporal, both_workers, local_temporal
 
 TENANT = "demo"
 PATIENCE_SECONDS = 20.0
+LOOK_SECONDS = 1.5
+
+
+def _explained(run: str, trouble: str) -> str:
+    """What Temporal says of a step that fails, as a sentence with the way out."""
+    if "deadlock" in trouble.lower():
+        return (
+            f"{run} can't go on: a node computed for more than two seconds without awaiting anything ({trouble}). "
+            "Mark what takes so long with @io_node, so that it runs as an activity."
+        )
+    if "nondeterminism" in trouble.lower() or "non-deterministic" in trouble.lower() or "TMPRL1100" in trouble:
+        return (
+            f"{run} can't go on: when its history was replayed, its nodes did something else than the first time. "
+            "What a node does may depend on its state, on `chargehand.now()` and on the answers of calls, never on "
+            "chance, the clock, the environment or what another run left in memory. `chargehand agents lint` finds "
+            f"most of it. ({trouble})"
+        )
+    return f"{run} can't go on: {trouble}"
 
 
 class NoModel:
@@ -157,17 +175,32 @@ class World:
             if (after := page.next) is None:
                 return tuple(reversed(found))
 
+    async def _no_trouble(self) -> None:
+        """Raises AssertionError for a run that fails at the same place again and again."""
+        for one in await self.open_runs():
+            if trouble := await self.temporal.trouble(one.id):
+                raise AssertionError(_explained(one.id, trouble))
+
+    async def open_runs(self) -> list[RunDetail]:
+        """The runs of this world that have not ended."""
+        seen = [await self.runs.get(self.person("amy"), run) for run in self.camera.runs()]
+        return [one for one in seen if one.state not in ENDED]
+
     async def _stands(self) -> str:
         """What the runs that have not ended wait for."""
-        open_runs = [await self.runs.get(self.person("amy"), run) for run in self.camera.open_runs()]
-        waits = [f"{one.id} waits: {'; '.join(w.sentence for w in one.waiting) or one.state}" for one in open_runs]
+        still = await self.open_runs()
+        waits = [f"{one.id} waits: {'; '.join(w.sentence for w in one.waiting) or one.state}" for one in still]
         return ", ".join(waits) or "no run is open"
 
     async def until(self, condition: Callable[[], Awaitable[Any]], what: str) -> Any:
         """What the condition gives, once that is something."""
         until = time.monotonic() + PATIENCE_SECONDS
+        look = time.monotonic() + LOOK_SECONDS
         while (found := await condition()) is None:
             self.connectors.complain()
+            if time.monotonic() > look:
+                look += LOOK_SECONDS
+                await self._no_trouble()
             for chore in self.chores:
                 if chore.done():
                     chore.result()
@@ -272,7 +305,7 @@ async def _world(
                     chore.cancel()
                 await asyncio.gather(*here.chores, return_exceptions=True)
                 await gateway.drain()
-                temporal.spoiled = temporal.spoiled or bool(camera.open_runs())
+                temporal.spoiled = temporal.spoiled or bool(await here.open_runs())
 
 
 class _Pins:

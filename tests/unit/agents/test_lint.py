@@ -439,6 +439,70 @@ def test_a_comment_with_a_reason_allows_a_finding_and_one_without_does_not(check
     assert said(check(body.format(why=""))) == [("non-deterministic-call", "node")]
 
 
+@pytest.mark.parametrize(
+    ("body", "rule", "wrong", "way_out"),
+    [
+        ("call(look)", "leaf-not-awaited", "`call(…)` is not awaited", "await call(…)"),
+        (
+            "ask_person('x?', to='person:amy')",
+            "leaf-not-awaited",
+            "not awaited, so nothing happens",
+            "await ask_person",
+        ),
+        ("global COUNT; COUNT = 1", "shared-state", "`global COUNT` is written", "graph's state"),
+        ("SEEN.append(1)", "shared-state", "`SEEN` lives in the module", "graph's state"),
+        ("KNOWN['x'] = 1", "shared-state", "`KNOWN` lives in the module", "graph's state"),
+        ("[await attempt(look) for _ in {1, 2}]", "non-deterministic-call", "walked in another order", "sorted"),
+        ("for _ in set(state): await attempt(look)", "non-deterministic-call", "walked in another order", "sorted"),
+        ("hash('x')", "non-deterministic-call", "`hash`", "hashlib"),
+        ("await asyncio.wait([])", "non-deterministic-call", "`asyncio.wait`", "asyncio.gather"),
+    ],
+)
+def test_what_another_process_would_do_otherwise_is_found(
+    check: Check, body: str, rule: str, wrong: str, way_out: str
+) -> None:
+    report = check(
+        f"""
+        import asyncio
+        SEEN, KNOWN, COUNT = [], dict(), 0
+        async def node(state):
+            {body}
+            return {{}}
+        graph = line(node)
+        """,
+        tools="look",
+    )
+    (found,) = [one for one in report.findings if one.rule != "tool-not-used"]
+    assert (found.rule, found.node) == (rule, "node")
+    assert wrong in found.wrong
+    assert way_out in found.way_out
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "await attempt(look)",
+        "asked = attempt(look); await asked",
+        "mine = []; mine.append(1); mine[0] = 2",
+        "state['log'] = []; state['log'].append(1)",
+        "[await attempt(look) for _ in sorted({1, 2})]",
+        "total = sum(one for one in {1, 2})",
+        "found = KNOWN.get('x')",
+    ],
+)
+def test_what_every_process_does_alike_is_fine(check: Check, body: str) -> None:
+    report = check(
+        f"""
+        KNOWN = dict()
+        async def node(state):
+            {body}
+            return {{}}
+        graph = line(node)
+        """
+    )
+    assert said(report) == []
+
+
 def test_nothing_of_the_agent_is_run(check: Check) -> None:
     report = check(
         """
