@@ -7,7 +7,6 @@ from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 
 from temporalio.api.enums.v1 import EventType
-from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client
 from temporalio.testing import WorkflowEnvironment
 
@@ -33,16 +32,6 @@ class LocalTemporal:
     async def history(self, run: str) -> str:
         """What Temporal stores of a run, as JSON."""
         return (await self.client.get_workflow_handle(run).fetch_history()).to_json()
-
-    async def trouble(self, run: str) -> str:
-        """Why a run does not go on: its last step on Temporal failed, and is tried again; empty: it goes on."""
-        history = await self.client.get_workflow_handle(run).fetch_history()
-        for event in reversed(history.events):
-            if event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED:
-                return event.workflow_task_failed_event_attributes.failure.message
-            if event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED:
-                return ""
-        return ""
 
     async def trouble(self, run: str) -> str:
         """Why a run does not go on: its last step on Temporal failed, and is tried again; empty: it goes on."""
