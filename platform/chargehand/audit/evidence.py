@@ -79,7 +79,7 @@ class Prover:
     def newest(self) -> Signed:
         """The newest checkpoint. Raises AuditUnavailable before the first."""
         try:
-            signed = self._published.newest(self.chain)
+            signed = self._published.newest()
         except BadNote as error:
             raise AuditUnavailable(f"The published checkpoint is damaged: {error}") from error
         if signed is None:

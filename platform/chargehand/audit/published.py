@@ -72,13 +72,19 @@ class PublishedLog:
         write_durably(self.folder / "rotations.jsonl", lines.encode())
         sync_folder(self.folder)
 
-    def newest(self, chain: KeyChain) -> Signed | None:
-        """The newest checkpoint, None before the first. Raises BadNote if the key whose turn it is did not sign."""
+    def newest(self, chain: KeyChain | None = None) -> Signed | None:
+        """The newest checkpoint, None before the first. Raises BadNote if the key whose turn it is did not sign.
+
+        Without a `chain` it is read after the checkpoint: a key is published before it signs.
+        """
         path = self.folder / "checkpoint"
         try:
             note, written = path.read_text(encoding="utf-8"), path.stat().st_mtime
         except FileNotFoundError:
             return None
+        chain = chain or self.chain()
+        if chain is None:
+            raise BadNote(f"{self.folder / 'key'} is missing.")
         return Signed(chain.open(note), note, clock.iso(datetime.fromtimestamp(written, UTC)))
 
     def publish_key(self, key: VerifierKey) -> None:

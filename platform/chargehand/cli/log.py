@@ -200,4 +200,4 @@ def rotate_key(
         json_out({"public_key": done.public, "tenants": list(done.tenants)})
         return
     out.print(f"[green]✓[/] Announced in {len(done.tenants)} logs: {clean(', '.join(done.tenants))}")
-    err.print("[dim]It signs within a second while the platform runs. The key that you keep elsewhere stays good.[/]")
+    err.print("[dim]It signs what is recorded from now on. The key that you keep elsewhere stays good.[/]")

@@ -17,6 +17,7 @@ import httpx
 import pytest
 
 from chargehand import clock
+from chargehand import settings as settings_module
 from chargehand.cli.client import Api
 from chargehand.cli.main import COMMANDS, GROUPS
 from chargehand.database import Database
@@ -323,3 +324,31 @@ def test_the_policy_in_force_its_origin_and_a_draft_that_deletes_a_file(signed_i
     assert command("policy", "draft", "Nothing").code == 2
     missing = command("policy", "draft", "Not there", "--delete", "cases/none.yaml")
     assert (missing.code, "can't be deleted" in missing.err) == (2, True)
+
+
+def test_the_logs_key_is_changed_beside_the_running_platform(
+    signed_in: SignedIn, server: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    command = signed_in("ada")
+    monkeypatch.setenv("CHARGEHAND_STATE_DIR", str(server.database.parent))
+    settings_module.settings.cache_clear()
+    until = time.monotonic() + 30
+    while "key" not in (before := json.loads(command("log", "checkpoint", "--json").out)):
+        assert time.monotonic() < until, before
+        time.sleep(0.1)
+    assert command("log", "rotate-key", "--reason", "yearly").code == 1, "it asks first"
+    done = json.loads(command("log", "rotate-key", "--reason", "yearly", "--yes", "--json").out)
+    assert done["tenants"] == ["demo"]
+    assert command("log", "export", "-o", str(tmp_path / "all.jsonl")).code == 0, "which is recorded"
+    until = time.monotonic() + 30
+    while (now := json.loads(command("log", "checkpoint", "--json").out)).get("key", "") == before["key"]:
+        assert time.monotonic() < until, now
+        time.sleep(0.1)
+    assert "key" in now, now
+    assert now["first_key"] == before["first_key"] == before["key"]
+    assert [one["index"] for one in now["rotations"]] == [one["size"] - 1 for one in now["rotations"]]
+    evidence = tmp_path / "evidence.zip"
+    assert command("log", "export", "--format", "evidence", "-o", str(evidence)).code == 0
+    said = command("verify", str(evidence), "--key", before["key"])
+    assert (said.code, "and 1 that followed it" in said.out) == (0, True)
+    assert "checkpoint_key" in command("log", "query", "kind:checkpoint_key", "--json").out
