@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from datetime import timedelta
 from typing import Any
 
 import orjson
 from sqlalchemy import Connection, Table, delete, func, or_, select, update
 
+from chargehand import clock
 from chargehand.approvals.mandates import MANDATES
 from chargehand.audit.erasure import Mention, empty, parts
 from chargehand.audit.personal import ERASED
@@ -17,6 +19,7 @@ from chargehand.audit.store import HoldRow, SavedQueryRow
 from chargehand.gateway.store import CALLS
 from chargehand.risk.alert_store import HANDLED
 from chargehand.risk.store import FREEZES
+from chargehand.runs.errand_store import ERRAND
 from chargehand.runs.hook_store import DELIVERY
 from chargehand.runs.intake_store import INTAKE
 from chargehand.runs.model import ENDED, RunFailure
@@ -32,6 +35,7 @@ EMPTIED = {
     "run_pause": ("reason",),
     "run_saved": ("state",),
     "hook_delivery": ("message", "why"),
+    "errand": ("request", "answer"),
 }
 """Columns by table; what else these tables hold are names of things, numbers and times."""
 
@@ -58,6 +62,7 @@ MAY_MENTION: tuple[tuple[Table, str, tuple[str, ...]], ...] = (
 )
 """Texts that belong to no run of the person: they are searched for the name, and a person looks at what is found."""
 
+ERRAND_LIFE = timedelta(minutes=2)
 SHORTEST_NAME = 2
 MOST_MENTIONS = 100
 _PLAIN = re.compile(r"[A-Za-z0-9_.:/+=,-]{0,200}")
@@ -109,6 +114,12 @@ def erase(connection: Connection, tenant: str, runs: Sequence[str]) -> None:
         came = (DELIVERY.c.tenant == tenant) & DELIVERY.c.run.in_(some)
         empty(connection, DELIVERY, came, {"message": "", "why": ""})
         connection.execute(delete(SAVED).where(SAVED.c.tenant == tenant, SAVED.c.run.in_(some)))
+
+
+def forget_errands(connection: Connection, tenant: str) -> None:
+    """Delete what an API that died never read; nothing that is under way is that old."""
+    left = clock.iso(clock.now() - ERRAND_LIFE)
+    connection.execute(ERRAND.delete().where(ERRAND.c.tenant == tenant, ERRAND.c.asked_at < left))
 
 
 def mentions(connection: Connection, tenant: str, subject: str, but: Sequence[str]) -> tuple[Mention, ...]:

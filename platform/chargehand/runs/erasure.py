@@ -51,6 +51,7 @@ class Erasures:
             erasure.refuse_open(gateway.open_calls(tx.connection, tenant, runs), "a call of the run")
             keys = erasure.forget(tx, tenant, subject, runs, who=who, reason=reason)
             copies.erase(tx.connection, tenant, runs)
+            copies.forget_errands(tx.connection, tenant)
             gateway.erase(tx.connection, tenant, runs)
             approvals.erase(tx.connection, tenant, runs)
             models.erase(tx.connection, tenant, runs)

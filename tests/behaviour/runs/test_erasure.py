@@ -35,6 +35,7 @@ from chargehand.models import copies as model_copies
 from chargehand.outcome import Failure, Outcome
 from chargehand.runs import copies
 from chargehand.runs.erasure import Erasures
+from chargehand.runs.errand_store import ERRAND
 from chargehand.runs.hook_store import DELIVERY
 from chargehand.runs.pause_store import PAUSE
 from chargehand.runs.store import EVENT, RUN, TASK
@@ -167,8 +168,17 @@ def _tell_run(db: Database, at: str) -> None:
     came = dict.fromkeys((column.name for column in DELIVERY.columns), "") | {
         "id": "d1", "tenant": "demo", "run": "run_1", "message": MARKER, "why": MARKER, "status": 200, "size_bytes": 1,
     }  # fmt: skip
+    errand = {
+        "id": "e1",
+        "tenant": "demo",
+        "state": "answered",
+        "request": MARKER,
+        "answer": MARKER,
+        "asked_at": "2026",
+    }
     db.write_now(
         lambda tx: [
+            tx.connection.execute(insert(ERRAND), errand),
             tx.connection.execute(insert(RUN), run),
             tx.connection.execute(insert(EVENT), {**event, "data": orjson.dumps(data).decode()}),
             tx.connection.execute(insert(TASK), task),
