@@ -1,11 +1,13 @@
-"""Checks an evidence file without the platform, its database or a network: `format` and `chain` are all it imports.
+"""Checks an evidence file without the platform, its database or a network.
+
+It imports `format`, `chain` and `report`, which need nothing else either.
 
     python -m chargehand.audit.verifier evidence.zip --key KEY [--checkpoint FILE]... [--log FOLDER] [--witness KEY]...
 
 It recomputes every leaf, every root and every signature, and names the first record that does not fit. Trust comes
-from what you hold and the operator can't change: a key of the log (`--key`, a verifier key or a file with one; keys
-that took over later are followed from it, see `chain`),
-checkpoints kept elsewhere or cosigned (`--checkpoint`, `--witness`), a copy of the published log (`--log`).
+from what you hold and the operator can't change: a key of the log (`--key`, a verifier key or a file with one; later
+keys are followed from it, see `chain`), checkpoints kept elsewhere or cosigned (`--checkpoint`, `--witness`), a copy of
+the published log (`--log`).
 
 Exit code: 0 everything fits; 1 a record, root or signature does not; 2 the file can't be read as evidence;
 3 split view: two signed checkpoints contradict each other.
@@ -19,7 +21,6 @@ import sys
 import zipfile
 from base64 import b64decode
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
@@ -37,6 +38,7 @@ from chargehand.audit.format import (
     verify_consistency,
     verify_inclusion,
 )  # fmt: skip
+from chargehand.audit.report import Report
 
 FORMAT = "chargehand-evidence/1"
 PROOF_FORMAT = "chargehand-proof/1"
@@ -46,56 +48,6 @@ MAX_PART_BYTES = 1 << 30
 
 class NotEvidence(Exception):
     """The file is no evidence file, or a damaged one."""
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """One thing that does not fit. `record` is the number of the first record concerned, if there is one."""
-
-    kind: str
-    detail: str
-    record: int | None = None
-
-
-@dataclass(slots=True)
-class Report:
-    """What was found. `ok` only if nothing is wrong; warnings say what the file can't prove."""
-
-    origin: str = ""
-    key: str = ""
-    first: int = 0
-    end: int = 0
-    present: int = 0
-    checkpoints: int = 0
-    rotations: int = 0
-    witnesses: set[str] = field(default_factory=set[str])
-    problems: list[Problem] = field(default_factory=list[Problem])
-    warnings: list[str] = field(default_factory=list[str])
-
-    @property
-    def ok(self) -> bool:
-        return not self.problems
-
-    @property
-    def exit_code(self) -> int:
-        return 0 if self.ok else 3 if any(problem.kind == "split view" for problem in self.problems) else 1
-
-    def add(self, kind: str, detail: str, record: int | None = None) -> None:
-        self.problems.append(Problem(kind, detail, record))
-
-    def lines(self) -> Iterator[str]:
-        """The report in words."""
-        yield f"log        {self.origin}"
-        yield f"key        {self.key}" + (f", and {self.rotations} that followed it" if self.rotations else "")
-        yield f"records    {self.first} to {self.end - 1}, {self.present} present" if self.end else "records    none"
-        yield f"checked    {self.checkpoints} checkpoints" + (
-            f", cosigned by {', '.join(sorted(self.witnesses))}" if self.witnesses else ""
-        )
-        for warning in self.warnings:
-            yield f"note       {warning}"
-        for problem in self.problems:
-            yield f"WRONG      {problem.kind}: {problem.detail}"
-        yield "RESULT     " + ("everything fits" if self.ok else "DOES NOT FIT")
 
 
 def verify(
@@ -470,14 +422,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"Not evidence: {error}", file=sys.stderr)  # noqa: T201  # a command line's output
         return 2
     if given.json:
-        document = {
-            "ok": report.ok, "origin": report.origin, "key": report.key, "first": report.first, "end": report.end,
-            "present": report.present, "checkpoints": report.checkpoints, "rotations": report.rotations,
-            "witnesses": sorted(report.witnesses),
-            "problems": [{"kind": p.kind, "record": p.record, "detail": p.detail} for p in report.problems],
-            "warnings": report.warnings,
-        }  # fmt: skip
-        print(json.dumps(document, indent=2))  # noqa: T201
+        print(json.dumps(report.as_json(), indent=2))  # noqa: T201
     else:
         print("\n".join(report.lines()))  # noqa: T201
     return report.exit_code

@@ -35,11 +35,7 @@ def verify(
             f"{file} can't be read as evidence: {error}", code=USAGE, way_out="Export it again: chargehand log export"
         ) from None
     if as_json:
-        problems = [{"kind": one.kind, "record": one.record, "detail": one.detail} for one in report.problems]
-        json_out(
-            {"ok": report.ok, "origin": report.origin, "key": report.key, "first": report.first, "end": report.end,
-             "problems": problems, "warnings": report.warnings}
-        )  # fmt: skip
+        json_out(report.as_json())
     else:
         for line in report.lines():
             out.print(clean(line))

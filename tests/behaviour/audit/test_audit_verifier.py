@@ -325,10 +325,10 @@ def test_a_missing_part_is_no_evidence(evidence: Path, part: str) -> None:
 
 
 def test_it_runs_without_the_platform(signed: ActionLog, evidence: Path, tmp_path: Path) -> None:
-    """A folder with two files and an interpreter with `cryptography`: no database driver, no settings, no network."""
+    """A folder with four files and an interpreter with `cryptography`: no database driver, no settings, no network."""
     alone = tmp_path / "alone/chargehand/audit"
     alone.mkdir(parents=True)
-    for name in ("verifier.py", "format.py", "chain.py"):
+    for name in ("verifier.py", "format.py", "chain.py", "report.py"):
         shutil.copy(ROOT / "platform/chargehand/audit" / name, alone / name)
     (alone / "__init__.py").touch()
     (alone.parent / "__init__.py").touch()
@@ -343,7 +343,8 @@ def test_it_runs_without_the_platform(signed: ActionLog, evidence: Path, tmp_pat
         "print(code, ours, heavy)\n"
     )
     done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=False)
-    assert done.stdout.splitlines()[-1] == "0 ['chargehand.audit.format'] []", done.stdout + done.stderr
+    ours = [f"chargehand.audit.{name}" for name in ("chain", "format", "report")]
+    assert done.stdout.splitlines()[-1] == f"0 {ours} []", done.stdout + done.stderr
 
 
 def test_the_command_line_reports_and_exits(
