@@ -208,7 +208,7 @@ async def agents(given: Settings) -> None:
     register(CATALOG)
     client = await connect(given)
     bare = Worker(client, task_queue=BARE_AGENTS, workflows=[Bare, Same], workflow_runner=UnsandboxedWorkflowRunner())
-    cached = int(os.environ.get("CACHED_RUNS", "1000"))
+    cached = int(os.environ.get("CACHED_RUNS", "500"))
     async with agent_worker(client, max_cached_runs=cached), bare:
         await until_told()
 
