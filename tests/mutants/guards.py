@@ -736,6 +736,22 @@ GUARDS: tuple[Guard, ...] = (
         "    if tenant is not None:\n        query = query.where(RUN.c.tenant == tenant)\n", "",
         TENANTS + "test_no_operation_shows_or_changes_anything_of_another_tenant",
     ),
+    _guard(
+        "errand.row", "denies", "who has no database asks the gateway worker for nothing", "runs/errands.py",
+        "text = await self._db.write(lambda tx: store.take(tx, self._tenant, errand))", "text = errand",
+        "behaviour/runs/test_errands.py::test_who_has_no_database_can_ask_for_nothing",
+    ),
+    _guard(
+        "errand.taken", "once", "what was taken and not answered is ambiguous", "runs/errands.py",
+        'if ended.state == "asked":', 'if ended.state in ("asked", "taken"):',
+        "behaviour/runs/test_errands.py::test_what_was_taken_and_not_answered_is_ambiguous",
+    ),
+    _guard(
+        "errand.tenant", "tenant", "an errand is its own tenant's", "runs/errand_store.py",
+        'ERRAND.c.tenant == tenant, ERRAND.c.id == errand, ERRAND.c.state == "asked"',
+        'ERRAND.c.id == errand, ERRAND.c.state == "asked"',
+        "behaviour/runs/test_errands.py::test_another_tenants_worker_takes_nothing",
+    ),
     # ---- who acts
     _guard(
         "gate.signed_in", "sign_in", "nothing is reached without having signed in", "api/gate.py",
