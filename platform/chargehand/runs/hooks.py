@@ -7,6 +7,7 @@ the message's id, so a message that comes twice starts nothing twice.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -23,6 +24,7 @@ from chargehand.errors import (
     BadInput,
     ChargehandError,
     Conflict,
+    DatabaseUnavailable,
     Forbidden,
     NotFound,
     NotSignedIn,
@@ -54,6 +56,7 @@ class Hooks:
         self.db = db
         self.runs = runs
         self._key = key
+        self._beginning: set[asyncio.Task[None]] = set()
 
     # Set up
 
@@ -191,7 +194,10 @@ class Hooks:
         except (BadInput, Conflict, Forbidden, NotFound, TooMany) as error:
             await self.db.write(lambda tx, error=error: _refuse(tx, came, message, error))
             raise
-        await self._begin(row["tenant"], delivery)
+        if delivery.outcome == "started":  # the sender need not wait for Temporal: the run is written
+            begin = asyncio.create_task(self._begin(row["tenant"], delivery.run))
+            self._beginning.add(begin)
+            begin.add_done_callback(self._beginning.discard)
         return delivery
 
     def _start(self, tx: Transaction, came: _Came, message: str, body: bytes) -> Delivery:
@@ -222,11 +228,10 @@ class Hooks:
             log.append(tx, record.model_copy(update={"run": found["id"]}))
         return delivery_of(kept.model_dump())
 
-    async def _begin(self, tenant: str, delivery: Delivery) -> None:
-        """Have Temporal run it now; where it does not answer, the outbox begins it."""
-        if delivery.outcome == "started":
-            with suppress(RuntimeUnavailable):
-                await self.runs.begin_written(tenant, delivery.run)
+    async def _begin(self, tenant: str, run: str) -> None:
+        """Have Temporal run it now; where it does not answer, or we are gone by then, the outbox begins it."""
+        with suppress(RuntimeUnavailable, DatabaseUnavailable):
+            await self.runs.begin_written(tenant, run)
 
     def _secrets(self, row: Mapping[str, Any]) -> list[str]:
         numbers = [row["secret"]]
