@@ -8,7 +8,7 @@ from __future__ import annotations
 from chargehand.identity.abilities import ABILITIES, READING
 from chargehand.policy.attributes import OF_AGENTS
 from chargehand.policy.covering import find_shadows, never_true
-from chargehand.policy.model import Catalogue, KnownTool
+from chargehand.policy.model import Catalogue, KnownTool, Problem
 from chargehand.policy.plan import matches
 from chargehand.policy.reading import Read
 from chargehand.policy.separation import violations
@@ -36,6 +36,7 @@ def lint(read: Read, catalogue: Catalogue | None) -> None:
         _lint_rules(read, catalogue)
         return
     _lint_rules(read, catalogue)
+    _lint_cases(read)
     _lint_approvals(read)
     _lint_separation(read, catalogue)
     _lint_reach(read)
@@ -153,6 +154,18 @@ def _lint_attributes(read: Read, rule: Rule, of_people: frozenset[str]) -> None:
             read.problem(
                 "rule", rule.id, f"rule {rule.id!r} reads {root}.{name}, which nobody has.", f"Known: {names}.{declare}"
             )
+
+
+def _lint_cases(read: Read) -> None:
+    """A case that gives somebody what nobody can have would expect what never happens."""
+    of_people = frozenset(read.tenant.attributes) if read.tenant else frozenset[str]()
+    for file, line, case in read.cases:
+        for principal, attributes in case.attributes.items():
+            known = OF_AGENTS if principal.startswith("agent:") else of_people
+            for name in sorted(set(attributes) - known):
+                names = ", ".join(sorted(known)) or "none"
+                detail = f"the case gives {principal} the attribute {name!r}, which nobody has."
+                read.problems.append(Problem(file, line, detail, f"Known: {names}."))
 
 
 def _lint_approvals(read: Read) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from chargehand.audit import keys, verifier
+from chargehand.audit import keys, siem, verifier
 from chargehand.audit.chain import KeyChain, announce
 from chargehand.audit.format import Checkpoint, Note, VerifierKey, sign
 from chargehand.audit.log import append, initialise
@@ -381,3 +381,19 @@ def test_the_verifiers_command_line_follows_the_chain(
     file = evidence(rotated, tmp_path)
     assert verifier.main([str(file), "--key", str(rotated.prover.key), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["rotations"] == 2
+
+
+def test_a_siem_sees_the_announcements_in_their_place_and_no_gap(rotated: ActionLog) -> None:
+    seen: list[tuple[int, str]] = []
+
+    class Sink:
+        """A fake receiver: keeps what it is sent."""
+
+        def send(self, batch: list[siem.Sent]) -> None:
+            seen.extend((one.seq, json.loads(one.event["raw_data"])["kind"]) for one in batch)
+
+        def close(self) -> None: ...
+
+    siem.SiemStream(rotated.db, rotated.state, TENANT, Sink()).send_pending()
+    assert [seq for seq, _ in seen] == list(range(37))
+    assert [seq for seq, kind in seen if kind == "checkpoint_key"] == [20, 31]

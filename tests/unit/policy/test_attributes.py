@@ -68,6 +68,21 @@ def test_a_case_gives_text_as_people_have_it() -> None:
     assert [result.failed for result in check(made)] == [()]
 
 
+@pytest.mark.parametrize(("principal", "name"), [("person:ann", "owner"), ("agent:bot", "department")])
+def test_a_case_gives_nobody_what_nobody_can_have(principal: str, name: str) -> None:
+    cases = f"""
+- case: With an attribute.
+  zh: 有属性。
+  chain: [person:ann, agent:bot]
+  tool: pay.refund
+  effect: irreversible
+  attributes: {{{principal}: {{{name}: x}}}}
+  expect: deny
+"""
+    with pytest.raises(BadPolicy, match=f"the attribute '{name}', which nobody has"):
+        compile_policy("acme", {**files(rule("it")), "cases/one.yaml": cases}, MODEL)
+
+
 def test_nothing_is_read_unless_a_condition_asks() -> None:
     known = Known(department="sales")
     plain = policy(rule("it", 'args.amount <= 500 and person.id == "person:ann" and agent.id == "agent:bot"'))
