@@ -95,6 +95,18 @@ def _mandate_like(page: Page) -> None:
     page.locator("dialog h2").wait_for()
 
 
+def _new_hook(page: Page) -> None:
+    page.locator("header button[data-look=primary]").click()
+    page.locator("dialog select").first.select_option(index=1)
+    page.locator("dialog fieldset").wait_for()
+
+
+def _deliveries(page: Page) -> None:
+    page.locator("td button").first.click()
+    page.get_by_role("menuitem").first.click()
+    page.locator("dialog td").first.wait_for()
+
+
 def _plan(page: Page) -> None:
     page.locator("label:has(input[value=later])").click()
     page.locator("label:has(input[value=again])").click()
@@ -114,6 +126,9 @@ DATA = [
     View("start-planned", "/start/complaint-resolution", act=_plan, ready="form"),
     View("schedules", "/schedules", ready="td"),
     View("schedules-delete", "/schedules", act=_delete_plan, ready="td"),
+    View("hooks", "/webhooks", ready="td"),
+    View("hooks-new", "/webhooks", act=_new_hook, ready="td"),
+    View("hooks-deliveries", "/webhooks", act=_deliveries, ready="td"),
     View("runs", "/runs", ready="td"),
     View("run-waiting", "/runs/run_01KB0000000000000000000001", ready="[role=group] button[aria-pressed]"),
     View("run-trace", "/runs/run_01KB0000000000000000000001", act=_trace, ready="[role=group] button[aria-pressed]"),
@@ -156,6 +171,7 @@ PLAIN = (
     "/start",
     "/runs",
     "/schedules",
+    "/webhooks",
     "/approvals",
     "/log",
     "/policies",

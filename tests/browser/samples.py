@@ -19,6 +19,7 @@ from chargehand.identity.abilities import ABILITIES
 from chargehand.models import views as usage
 from chargehand.policy import views as policy
 from chargehand.risk import views as risk
+from chargehand.runs import hook_views as doors
 from chargehand.runs import schedule_views as plans
 from chargehand.runs import views as runs
 
@@ -195,6 +196,17 @@ SCHEDULES = [
     schedule(2, "active", at=ahead(hours=3)),
     schedule(3, "paused", cron="30 17 * * 5", words="At 17:30 on Friday", last_due=ago(days=5), last_problem="Policy does not let Amy Chen start this agent."),
     schedule(4, "ended", at=ago(days=2), last_due=ago(days=2), last_run=RUNS[3].id),
+]  # fmt: skip
+HOOKS = [
+    doors.HookView(
+        id=f"hook_{n}", name=name, path=f"/hooks/hook_{n}", agent=AGENT, principal="person:amy", principal_name="Amy Chen", made_by="person:amy",
+        scheme="standard", mapping={"order": "order.number"}, state=state, secret_number=1, old_secret_until=None, created_at=ago(days=n),
+    )
+    for n, name, state in ((1, "Web shop", "active"), (2, "Returns portal", "disabled"))
+]  # fmt: skip
+DELIVERIES = [
+    doors.DeliveryView(id=f"dlv_{n}", at=ago(minutes=n * 9), outcome=outcome, status=status, message=f"msg_{n}", why=why, run=RUNS[n].id if n == 1 else "", address="203.0.113.9", size_bytes=412)
+    for n, outcome, status, why in ((1, "started", 202, ""), (2, "repeated", 200, ""), (3, "refused", 401, "The signature is not good."))
 ]  # fmt: skip
 RETRY = runs.RetrySteps(
     refused="",
@@ -604,6 +616,8 @@ def _answer(path: str, query: dict[str, str], *, empty: bool) -> Any:
             if rest.endswith("/candidates"):
                 return some(CANDIDATES)
             return approval(rest) if rest else approvals.ApprovalPage(items=some(rows), next=None, waiting_for_me=4)
+        case "hooks":
+            return some(DELIVERIES if rest else HOOKS)
         case "schedules":
             return due() if rest == "due" else some(SCHEDULES)
         case "mandates":

@@ -39,6 +39,8 @@ const run = createRoute({ getParentRoute: parent, path: '/runs/$run', component:
 
 const schedules = createRoute({ getParentRoute: parent, path: '/schedules', component: lazyRouteComponent(() => import('./features/schedules/SchedulesPage'), 'SchedulesPage') });
 
+const hooks = createRoute({ getParentRoute: parent, path: '/webhooks', component: lazyRouteComponent(() => import('./features/hooks/HooksPage'), 'HooksPage') });
+
 const approvals = createRoute({
   getParentRoute: parent,
   path: '/approvals',
@@ -72,7 +74,7 @@ const settings = createRoute({ getParentRoute: parent, path: '/settings', compon
 
 export const router = createRouter({
   routeTree: root.addChildren([
-    index, start, startForm, runs, run, schedules, approvals, log, policies, draft, alerts, agents, agent, connectors, connector, usage, people, settings,
+    index, start, startForm, runs, run, schedules, hooks, approvals, log, policies, draft, alerts, agents, agent, connectors, connector, usage, people, settings,
   ]),
   defaultPreload: 'intent',
   scrollRestoration: false,

@@ -1,6 +1,6 @@
 /** The places of the console and the ability each needs; one list for the side bar and the palette. */
 import {
-  Bell, Bot, CalendarClock, ChartColumn, History, Inbox, Play, Plug, ScrollText, Settings, ShieldCheck, Users, type LucideIcon,
+  Bell, Bot, CalendarClock, ChartColumn, History, Inbox, Play, Plug, ScrollText, Settings, ShieldCheck, Users, Webhook, type LucideIcon,
 } from 'lucide-react';
 import type { Schemas } from '../api/client';
 import type { Ability } from '../api/me';
@@ -30,6 +30,7 @@ export const NAVIGATION: { id: string; places: Place[] }[] = [
     places: [
       { to: '/agents', id: 'agents', icon: Bot },
       { to: '/connectors', id: 'connectors', icon: Plug, needs: 'read_connectors' },
+      { to: '/webhooks', id: 'hooks', icon: Webhook },
       { to: '/usage', id: 'usage', icon: ChartColumn, needs: 'read_usage' },
       { to: '/people', id: 'people', icon: Users, needs: 'read_people' },
     ],

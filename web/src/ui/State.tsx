@@ -15,7 +15,7 @@ const STATES: Record<string, [Tone, LucideIcon]> = {
   allow: ['allow', Check], deny: ['deny', Ban], ask: ['ask', Hand],
   // runs and steps
   idle: ['idle', CircleDashed], starting: ['run', LoaderCircle], running: ['run', LoaderCircle], waiting: ['ask', Hand],
-  finished: ['allow', Check], done: ['allow', Check], ended: ['idle', Check], stopped: ['idle', CircleSlash], stopping: ['idle', CircleSlash],
+  finished: ['allow', Check], done: ['allow', Check], ended: ['idle', Check], disabled: ['idle', Pause], started: ['allow', Check], repeated: ['idle', CircleDashed], refused: ['deny', Ban], limited: ['ask', Clock], stopped: ['idle', CircleSlash], stopping: ['idle', CircleSlash],
   paused: ['ask', Pause], skipped: ['idle', CircleDashed],
   // outcomes
   found: ['allow', Check], not_found: ['idle', CircleSlash], not_sent: ['idle', CircleSlash], unclear: ['fault', CircleHelp], approve: ['allow', Check],
