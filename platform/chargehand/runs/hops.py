@@ -76,12 +76,18 @@ class Hops:
 
     @contextmanager
     def _working(self) -> Generator[None]:
-        """Something is under way whose end must be heard in this history."""
+        """Something is under way whose end must be heard in this history; nothing begins once the run has left it."""
+        self._here()
         self._busy += 1
         try:
             yield
         finally:
             self._busy -= 1
+
+    def _here(self) -> None:
+        """A branch that wakes up in the moment of leaving goes no further: in the next history it is run again."""
+        if self.left:
+            raise asyncio.CancelledError("the run goes on in another history")
 
     async def _begin(self) -> None:
         """A leaf begins only while nobody has stopped the run, or paused it, and it does not leave this history."""
@@ -177,6 +183,7 @@ class Hops:
         With `finish` it is not cut short: if this branch is cancelled meanwhile (another one failed, the run is
         stopped), its answer is awaited and given to `finish` before the cancellation goes on.
         """
+        self._here()
         self.journal.activities_running += name not in ("record_events", "remind", "person_task")
         telling = self.journal.take()
         running = workflow.start_activity(

@@ -142,6 +142,8 @@ class TemporalRuntime(Hops):
                 summary=tool,
                 finish=lambda late: self._settled_late(tool, arguments, step, position, late),
             )
+            if answer.approval is None and "asked" in opened:  # it was closed while the run went from one history on
+                self._closed(opened, tool, step, position)
             if answer.approval is not None:
                 await self._wait_for_approval(answer.approval, tool, step, position, opened)
             elif answer.too_large:
@@ -232,7 +234,11 @@ class TemporalRuntime(Hops):
                 if kind != "expire":
                     self.journal.add("call.reminded", {"approval": approval.id, "kind": kind}, step=step)
                     await self._remind(kind, approval.id)
-        self.journal.add("call.closed", {"approval": approval.id, "tool": tool, "position": position}, step=step)
+        self._closed(opened, tool, step, position)
+
+    def _closed(self, opened: dict[str, Any], tool: str, step: str, position: int) -> None:
+        data = {"approval": opened.pop("asked"), "tool": tool, "position": position}
+        self.journal.add("call.closed", data, step=step)
 
     async def _wait_for_reconciliation(self, outcome: Outcome, step: str) -> None:
         """Nobody knows whether it was done: a person finds out. The signal, or another look after a while."""
