@@ -67,13 +67,15 @@ async def still(here: Lab, seconds: float) -> dict[str, dict[str, float]]:
     """Memory, and CPU in percent of a core while nothing happens."""
     before = {name: here.cpu(name) for name in PROCESSES}
     await asyncio.sleep(seconds)
-    return {
+    found = {
         name: {
             "resident_mb": round(here.memory(name) / 1e6, 1),
             "cpu_percent": round((here.cpu(name) - before[name]) / seconds * 100, 3),
         }
         for name in PROCESSES
     }
+    print(await count(here), "wait", json.dumps(found), flush=True)
+    return found
 
 
 async def wake(here: Lab, oldest: int) -> float:
