@@ -4,8 +4,8 @@
 
 Builds a log, signs it, writes one evidence file of all of it, and verifies that with `verifier.py` and `format.py` in
 an empty folder, pinned to one core. The control is the least that any verifier must do: read the lines and hash each
-leaf (SHA-256) on the same core. CPU seconds count: what else the machine does changes the wall clock only. Results go to
-benchmarks/results/.
+leaf (SHA-256) on the same core. CPU seconds count: what else the machine does changes the wall clock only. Results go
+to benchmarks/results/.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Request
 
+from chargehand import clock
 from chargehand.audit import retention
 from chargehand.audit.erasure import Eraser
 from chargehand.audit.model import Who
@@ -76,5 +77,9 @@ async def retire(body: Retire, request: Request, who: Keeper) -> Retirement:
 
 def _hold(hold: retention.Hold) -> HoldView:
     return HoldView(
-        id=hold.id, query=hold.filter, reason=hold.reason, placed_by=hold.placed_by, placed_at=hold.placed_at
+        id=hold.id,
+        query=hold.filter,
+        reason=hold.reason,
+        placed_by=hold.placed_by,
+        placed_at=clock.parse(hold.placed_at),
     )
