@@ -92,7 +92,7 @@ def _hand_over(page: Page) -> None:
 def _mandate_like(page: Page) -> None:
     page.locator("article header button").first.click()
     page.get_by_role("menuitem").nth(1).click()
-    page.locator("dialog h2").wait_for()
+    page.locator("dialog h2").last.wait_for()
 
 
 def _new_hook(page: Page) -> None:

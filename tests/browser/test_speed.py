@@ -14,7 +14,7 @@ import pytest
 import uvicorn
 from acting import Visit
 from driver import LIGHT
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, CDPSession, Page
 
 from chargehand.api.app import create_app
 from chargehand.api.house import open_house
@@ -117,6 +117,12 @@ def big_log(tmp_path_factory: pytest.TempPathFactory, seeded: Path) -> Iterator[
         thread.join(10)
 
 
+def main_thread_seconds(session: CDPSession) -> float:
+    """How long the page's main thread has worked since the session began to measure."""
+    metrics = {each["name"]: each["value"] for each in session.send("Performance.getMetrics")["metrics"]}
+    return metrics["TaskDuration"]
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_a_log_of_a_million_records_is_scrolled_smoothly(browser: Browser, big_log: Any) -> None:
@@ -124,18 +130,23 @@ def test_a_log_of_a_million_records_is_scrolled_smoothly(browser: Browser, big_l
         page = ada.page
         page.goto("/log")
         page.locator("[role=cell]").nth(20).wait_for()
-        rows = page.locator("[role=table]").get_attribute("aria-rowcount")
         page.evaluate(SCROLL, 2)  # once to warm up
+        session = page.context.new_cdp_session(page)
+        session.send("Performance.enable", {"timeDomain": "threadTicks"})
+        before = main_thread_seconds(session)
         found = page.evaluate(SCROLL, SECONDS)
+        busy = main_thread_seconds(session) - before
     frames = sorted(found["frames"])
     p95 = statistics.quantiles(frames, n=20)[-1]
     late = sum(each > 3 * FRAME_MS for each in frames) / len(frames)
     print(
-        f"{rows} rows: {len(frames)} frames in {SECONDS} s, median {statistics.median(frames):.1f} ms, "
+        f"{ROWS:,} records: {len(frames)} frames in {SECONDS} s, median {statistics.median(frames):.1f} ms, "
         f"p95 {p95:.1f} ms, longest {frames[-1]:.0f} ms, {late:.1%} later than 50 ms; "
+        f"main thread {1000 * busy / len(frames):.1f} ms a frame; "
         f"{found['top'] / 38:.0f} rows passed, {found['rows']} in the page"
     )
     assert found["rows"] < 80
     assert found["top"] / 38 > 300
+    assert busy / len(frames) < 2 * FRAME_MS / 1000  # what the page itself needs, however busy the machine
     assert statistics.median(frames) < 2 * FRAME_MS
     assert late < 0.05
