@@ -44,6 +44,10 @@ PATIENCE_SECONDS = 20.0
 LOOK_SECONDS = 1.5
 
 
+def _differs(trouble: str) -> bool:
+    return "nondeterminism" in trouble.lower() or "TMPRL1100" in trouble
+
+
 def _explained(run: str, trouble: str) -> str:
     """What Temporal says of a step that fails, as a sentence with the way out."""
     if "deadlock" in trouble.lower():
@@ -51,7 +55,7 @@ def _explained(run: str, trouble: str) -> str:
             f"{run} can't go on: a node computed for more than two seconds without awaiting anything ({trouble}). "
             "Mark what takes so long with @io_node, so that it runs as an activity."
         )
-    if "nondeterminism" in trouble.lower() or "non-deterministic" in trouble.lower() or "TMPRL1100" in trouble:
+    if _differs(trouble):
         return (
             f"{run} can't go on: when its history was replayed, its nodes did something else than the first time. "
             "What a node does may depend on its state, on `chargehand.now()` and on the answers of calls, never on "
@@ -176,9 +180,10 @@ class World:
                 return tuple(reversed(found))
 
     async def _no_trouble(self) -> None:
-        """Raises AssertionError for a run that fails at the same place again and again."""
+        """Raises AssertionError for a run that does something else when replayed: trying again won't mend that."""
         for one in await self.open_runs():
-            if trouble := await self.temporal.trouble(one.id):
+            trouble = await self.temporal.trouble(one.id)
+            if _differs(trouble):
                 raise AssertionError(_explained(one.id, trouble))
 
     async def open_runs(self) -> list[RunDetail]:
@@ -188,8 +193,11 @@ class World:
 
     async def _stands(self) -> str:
         """What the runs that have not ended wait for."""
-        still = await self.open_runs()
-        waits = [f"{one.id} waits: {'; '.join(w.sentence for w in one.waiting) or one.state}" for one in still]
+        waits: list[str] = []
+        for one in await self.open_runs():
+            trouble = await self.temporal.trouble(one.id)
+            stands = "; ".join(waiting.sentence for waiting in one.waiting) or one.state
+            waits.append(_explained(one.id, trouble) if trouble else f"{one.id} waits: {stands}")
         return ", ".join(waits) or "no run is open"
 
     async def until(self, condition: Callable[[], Awaitable[Any]], what: str) -> Any:
