@@ -30,7 +30,7 @@ export const NAVIGATION: { id: string; places: Place[] }[] = [
     places: [
       { to: '/agents', id: 'agents', icon: Bot },
       { to: '/connectors', id: 'connectors', icon: Plug, needs: 'read_connectors' },
-      { to: '/webhooks', id: 'hooks', icon: Webhook },
+      { to: '/webhooks', id: 'hooks', icon: Webhook, needs: 'manage_hooks' },
       { to: '/usage', id: 'usage', icon: ChartColumn, needs: 'read_usage' },
       { to: '/people', id: 'people', icon: Users, needs: 'read_people' },
     ],

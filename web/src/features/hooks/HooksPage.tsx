@@ -4,6 +4,7 @@ import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { agentsQuery } from '../../api/agents';
 import { hooksQuery, rotateHook, turnHook, type Hook, type HookWithSecret } from '../../api/hooks';
+import { useMay } from '../../app/session';
 import { Button, IconButton } from '../../ui/Button';
 import { Empty, Failed, SkeletonRows } from '../../ui/Feedback';
 import { humanize } from '../../ui/format';
@@ -24,11 +25,11 @@ const GRACE_HOURS = 24;
 export function HooksPage() {
   const { t } = useTranslation();
   const hooks = useQuery(hooksQuery);
-  const mayStart = useQuery(agentsQuery).data?.some((agent) => agent.i_may_start) ?? false;
+  const may = useMay();
   const [making, setMaking] = useState(false);
   const [secret, setSecret] = useState<HookWithSecret | null>(null);
   const [looking, setLooking] = useState<Hook | null>(null);
-  const add = mayStart && <Button look="primary" icon={<Plus size={14} aria-hidden />} onClick={() => setMaking(true)}>{t('hooks.new')}</Button>;
+  const add = may('manage_hooks') && <Button look="primary" icon={<Plus size={14} aria-hidden />} onClick={() => setMaking(true)}>{t('hooks.new')}</Button>;
   return (
     <Page name={t('nav.hooks')} title={t('nav.hooks')} actions={add}>
       {hooks.isError ? <Failed error={hooks.error} onRetry={() => void hooks.refetch()} />
