@@ -29,6 +29,7 @@ WITHOUT: dict[str, str] = {
     "gateway/history.py:count": WITHIN,
     "gateway/history.py:_matching": WITHIN,
     "identity/store.py:add_session": WRITES,
+    "identity/store.py:find_tokens": "asked by the hash of a secret, which says the tenant",
     "identity/store.py:forget_expired": WHOLE,
     "identity/store.py:touch_token": BY_ID,
     "identity/store.py:add_attempt": WRITES,

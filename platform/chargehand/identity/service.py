@@ -15,6 +15,7 @@ from chargehand import clock
 from chargehand.database import Database, Transaction
 from chargehand.errors import BadInput, Forbidden, NotFound, NotSignedIn, TooMany
 from chargehand.identity import attributes, store
+from chargehand.identity.lookups import TokenLookups
 from chargehand.identity.model import ApiToken, Principal, PrincipalKind, SignedIn, SignInEvent, SignInMethod, User
 from chargehand.identity.secrets import TOKEN_PREFIX, Passwords, digest, new_secret
 from chargehand.ids import new_id
@@ -36,6 +37,7 @@ class Identity:
         self._db = db
         self._record = record
         self._passwords = Passwords()
+        self._lookups = TokenLookups(db)
 
     async def sign_in(self, tenant: str, login: str, password: str, *, address: str) -> tuple[SignedIn, str]:
         """Check a password and open a session; returns who it is and the session's secret.
@@ -104,7 +106,7 @@ class Identity:
         if not secret.startswith(TOKEN_PREFIX):
             return None
         now = clock.now()
-        found = await self._db.read(lambda c: store.find_token(c, digest(secret), now))
+        found = await self._lookups.find(digest(secret))
         if not found:
             return None
         token, user = found

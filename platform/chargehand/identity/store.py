@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import orjson
 from sqlalchemy import JSON, Column, Connection, Row, Table, delete, func, insert, select, update
@@ -12,6 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import Field, SQLModel
 
 from chargehand.clock import iso, parse
+from chargehand.database import quick
 from chargehand.errors import Conflict
 from chargehand.identity.model import ApiToken, Principal, PrincipalKind, User
 
@@ -175,13 +176,72 @@ def add_token(connection: Connection, secret_hash: str, token: ApiToken) -> None
     connection.execute(insert(tokens).values(row))
 
 
-def find_token(connection: Connection, secret_hash: str, now: datetime) -> tuple[ApiToken, User] | None:
-    """A token that has not expired, and its still active owner."""
-    row = connection.execute(
-        select(tokens).where(tokens.c.secret_hash == secret_hash, tokens.c.expires_at > iso(now))
-    ).first()
-    user = find_user(connection, row.tenant, row.owner) if row else None
-    return (_token(row), user) if row and user and user.active else None
+class _Found(NamedTuple):
+    """A row of the query below."""
+
+    secret_hash: str
+    id: str
+    tenant: str
+    owner: str
+    name: str
+    abilities: Any
+    tools: Any
+    created_at: str
+    expires_at: str
+    last_used_at: str
+    login: str
+    owner_name: str
+    kind: str
+    active: Any
+    since: str
+    last_sign_in_at: str
+    attributes: str
+
+
+_FIND_TOKENS = (
+    "SELECT t.secret_hash, t.id, t.tenant, t.owner, t.name, t.abilities, t.tools, t.created_at, t.expires_at, "
+    "t.last_used_at, u.login, u.name, u.kind, u.active, u.created_at, u.last_sign_in_at, u.attributes "
+    "FROM identity_token t JOIN identity_user u ON u.tenant = t.tenant AND u.principal = t.owner "
+    "WHERE t.secret_hash IN ({}) AND t.expires_at > ?"
+)
+
+
+def find_tokens(
+    connection: Connection, secret_hashes: Sequence[str], now: datetime
+) -> dict[str, tuple[ApiToken, User]]:
+    """Tokens that have not expired, with their still active owners, by the hash of the secret."""
+    marks = ", ".join("?" * len(secret_hashes))
+    rows = quick(connection, _FIND_TOKENS.format(marks), (*secret_hashes, iso(now))).fetchall()
+    return {found.secret_hash: _pair(found) for found in (_Found(*row) for row in rows) if found.active}
+
+
+def _pair(found: _Found) -> tuple[ApiToken, User]:
+    abilities, tools = _listed(found.abilities), _listed(found.tools)
+    token = ApiToken(
+        id=found.id,
+        tenant=found.tenant,
+        owner=found.owner,
+        name=found.name,
+        abilities=None if abilities is None else frozenset(abilities),
+        tools=None if tools is None else tuple(tools),
+        created_at=parse(found.created_at),
+        expires_at=parse(found.expires_at),
+        last_used_at=parse(found.last_used_at) if found.last_used_at else None,
+    )
+    kind = cast("PrincipalKind", found.kind)
+    owner = User(
+        principal=Principal(found.tenant, found.owner, found.owner_name, kind, orjson.loads(found.attributes)),
+        login=found.login,
+        active=bool(found.active),
+        created_at=parse(found.since),
+        last_sign_in_at=parse(found.last_sign_in_at) if found.last_sign_in_at else None,
+    )
+    return token, owner
+
+
+def _listed(value: Any) -> list[str] | None:
+    """A JSON column as the driver gives it: text on SQLite, read already on PostgreSQL. The text `null` is none."""
+    return orjson.loads(value) if isinstance(value, str) else value
 
 
 def list_tokens(connection: Connection, tenant: str, owner: str) -> list[ApiToken]:
