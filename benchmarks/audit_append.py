@@ -23,7 +23,6 @@ import sqlite3
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
@@ -33,8 +32,9 @@ from typing import Any
 import psycopg
 
 ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT / "tests"))
+sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
+from benchmarks.support.scratch import scratch  # noqa: E402
 from chargehand import clock  # noqa: E402
 from chargehand.audit import projection  # noqa: E402
 from chargehand.audit.integrator import Integrator  # noqa: E402
@@ -212,7 +212,7 @@ async def main() -> None:
     parser.add_argument("--callers", type=int, default=64)
     parser.add_argument("--only", choices=["sqlite", "postgresql"])
     given = parser.parse_args()
-    folder = Path(tempfile.mkdtemp(prefix="audit-append-", dir=ROOT / "benchmarks"))
+    folder = scratch("audit-append-")
     kinds = [given.only] if given.only else ["sqlite", "postgresql"]
     cluster = PostgresCluster() if "postgresql" in kinds else None
     rows: list[dict[str, Any]] = []

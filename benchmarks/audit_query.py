@@ -18,7 +18,6 @@ import shutil
 import sqlite3
 import statistics
 import sys
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -30,8 +29,9 @@ from typing import Any
 import psycopg
 
 ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT / "tests"))
+sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
+from benchmarks.support.scratch import scratch  # noqa: E402
 from chargehand import clock  # noqa: E402
 from chargehand.audit import projection  # noqa: E402
 from chargehand.audit.log import initialise  # noqa: E402
@@ -274,7 +274,7 @@ async def main() -> None:
     kinds = [given.only] if given.only else ["sqlite", "postgresql"]
     results: list[dict[str, Any]] = []
     for kind in kinds:
-        folder = Path(tempfile.mkdtemp(prefix="audit-query-", dir=ROOT / "benchmarks"))
+        folder = scratch("audit-query-")
         cluster = PostgresCluster(durable=False) if kind == "postgresql" else None
         try:
             db = Database(cluster.create_database("q") if cluster else f"sqlite:///{folder}/log.db")

@@ -19,13 +19,16 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-import tempfile
 import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))
+
+from benchmarks.support.scratch import scratch  # noqa: E402
+
 AUDIT = ROOT / "platform" / "chargehand" / "audit"
 
 from chargehand import clock  # noqa: E402
@@ -97,7 +100,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--records", type=int, default=1_000_000)
     given = parser.parse_args()
-    folder = Path(tempfile.mkdtemp(prefix="audit-verify-", dir=ROOT / "benchmarks"))
+    folder = scratch("audit-verify-")
     try:
         evidence = build(folder, given.records)
         alone = folder / "alone"
