@@ -32,6 +32,7 @@ ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 from benchmarks.support.scratch import scratch  # noqa: E402
+
 from chargehand import clock  # noqa: E402
 from chargehand.audit import projection  # noqa: E402
 from chargehand.audit.log import initialise  # noqa: E402
