@@ -19,9 +19,9 @@ from chargehand.identity.abilities import ABILITIES
 from chargehand.models import views as usage
 from chargehand.policy import views as policy
 from chargehand.risk import views as risk
-from chargehand.runs import hook_views as doors
-from chargehand.runs import schedule_views as plans
 from chargehand.runs import views as runs
+from chargehand.runs.triggers import hook_views as doors
+from chargehand.runs.triggers import schedule_views as plans
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 COUNTS = {

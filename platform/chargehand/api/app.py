@@ -29,10 +29,10 @@ from chargehand.gateway.routes import router as gateway
 from chargehand.identity.routes import router as identity
 from chargehand.policy.routes import router as policy
 from chargehand.risk.routes import router as risk
-from chargehand.runs.hook_routes import router as hooks
-from chargehand.runs.intake_routes import router as intakes
 from chargehand.runs.routes import router as runs
-from chargehand.runs.schedule_routes import router as schedules
+from chargehand.runs.triggers.hook_routes import router as hooks
+from chargehand.runs.triggers.intake_routes import router as intakes
+from chargehand.runs.triggers.schedule_routes import router as schedules
 
 ROUTERS = (
     health,

@@ -9,7 +9,7 @@ from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import JSONResponse
 
 from chargehand.errors import NotSignedIn
-from chargehand.runs.hooks import MAX_BODY_BYTES, Hooks
+from chargehand.runs.triggers.hooks import MAX_BODY_BYTES, Hooks
 
 router = APIRouter()
 

@@ -42,10 +42,10 @@ from chargehand.runs.client import Connect, LazyClient, connect
 from chargehand.runs.codec import payload_key
 from chargehand.runs.erasure import Erasures
 from chargehand.runs.errands import RemoteConnectors
-from chargehand.runs.hooks import Hooks
-from chargehand.runs.intakes import Intakes
-from chargehand.runs.schedules import Schedules
 from chargehand.runs.service import RunService
+from chargehand.runs.triggers.hooks import Hooks
+from chargehand.runs.triggers.intakes import Intakes
+from chargehand.runs.triggers.schedules import Schedules
 from chargehand.settings import Settings
 
 TEMPORAL_WAIT_SECONDS = 3.0

@@ -10,7 +10,7 @@ import typer
 from chargehand.cli.client import Api
 from chargehand.cli.failure import USAGE, CommandFailed
 from chargehand.cli.show import Json, clean, err, json_out, out, pretty, state, table, when
-from chargehand.runs.hook_views import DeliveryView, HookView, HookWithSecret, TriedMapping
+from chargehand.runs.triggers.hook_views import DeliveryView, HookView, HookWithSecret, TriedMapping
 
 app = typer.Typer(no_args_is_help=True, help="Let senders outside start agents by signed messages (webhooks).")
 

@@ -10,7 +10,7 @@ from chargehand.cli.client import Api
 from chargehand.cli.hook import Maps, fields
 from chargehand.cli.run import read_input
 from chargehand.cli.show import Json, clean, err, json_out, out, state, table, when
-from chargehand.runs.intake_views import IntakeView
+from chargehand.runs.triggers.intake_views import IntakeView
 
 app = typer.Typer(no_args_is_help=True, help="Let messages that a connector offers (mails, …) start agents.")
 

@@ -12,7 +12,7 @@ from chargehand.cli.client import Api
 from chargehand.cli.failure import USAGE, CommandFailed
 from chargehand.cli.run import read_input
 from chargehand.cli.show import Json, clean, err, json_out, out, state, table, when
-from chargehand.runs.schedule_views import ScheduleView
+from chargehand.runs.triggers.schedule_views import ScheduleView
 
 app = typer.Typer(no_args_is_help=True, help="Start agents at a time, or again and again by cron.")
 

@@ -20,13 +20,13 @@ from chargehand.gateway.store import CALLS
 from chargehand.risk.alert_store import HANDLED
 from chargehand.risk.store import FREEZES
 from chargehand.runs.errand_store import ERRAND
-from chargehand.runs.hook_store import DELIVERY
-from chargehand.runs.intake_store import INTAKE
 from chargehand.runs.model import ENDED, RunFailure
 from chargehand.runs.pause_store import PAUSE
 from chargehand.runs.saved_store import SAVED
-from chargehand.runs.schedule_store import SCHEDULE
 from chargehand.runs.store import EVENT, RUN, TASK, table
+from chargehand.runs.triggers.hook_store import DELIVERY
+from chargehand.runs.triggers.intake_store import INTAKE
+from chargehand.runs.triggers.schedule_store import SCHEDULE
 
 EMPTIED = {
     "run": ("input", "result", "failure", "waiting"),

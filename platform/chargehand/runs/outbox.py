@@ -24,8 +24,8 @@ from chargehand.runs.blobs import Blobs
 from chargehand.runs.erasure import delete_histories
 from chargehand.runs.model import SIGNAL_ANSWER, SIGNAL_APPROVAL
 from chargehand.runs.payloads import Answer
-from chargehand.runs.schedules import Schedules
 from chargehand.runs.service import RunService
+from chargehand.runs.triggers.schedules import Schedules
 
 EVERY_SECONDS = 0.2
 MAX_PAUSE_SECONDS = 10.0

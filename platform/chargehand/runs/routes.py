@@ -21,11 +21,12 @@ from chargehand.identity.model import SignedIn
 from chargehand.identity.routes import Caller, able, may
 from chargehand.identity.service import Identity
 from chargehand.models.store import cost_of_runs
-from chargehand.runs import batches, show
+from chargehand.runs import show
 from chargehand.runs.figures import figures, versions
 from chargehand.runs.model import PersonTask, RunDetail
 from chargehand.runs.service import RunService
 from chargehand.runs.story import Story
+from chargehand.runs.triggers import batches
 from chargehand.runs.views import (
     AgentFigures,
     AgentVersion,

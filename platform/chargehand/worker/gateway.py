@@ -32,11 +32,11 @@ from chargehand.runs.activities import GatewayActivities
 from chargehand.runs.blobs import BlobFolder
 from chargehand.runs.client import connect
 from chargehand.runs.errands import Errands
-from chargehand.runs.intakes import Intakes
 from chargehand.runs.model import QUEUE_GATEWAY
 from chargehand.runs.outbox import Outbox
 from chargehand.runs.service import RunService, connected
 from chargehand.runs.sweeping import sweep
+from chargehand.runs.triggers.intakes import Intakes
 from chargehand.settings import Settings
 from chargehand.worker.lifecycle import run, until_told
 

@@ -19,8 +19,8 @@ from chargehand.clock import now
 from chargehand.database import Database
 from chargehand.identity import store as people
 from chargehand.identity.service import new_user
-from chargehand.runs import hooks as limits
 from chargehand.runs import store
+from chargehand.runs.triggers import hooks as limits
 from chargehand.testing.clock import MovingClock
 from fixtures.api import Connect, sign_in
 

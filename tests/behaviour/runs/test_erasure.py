@@ -36,9 +36,9 @@ from chargehand.outcome import Failure, Outcome
 from chargehand.runs import copies
 from chargehand.runs.erasure import Erasures
 from chargehand.runs.errand_store import ERRAND
-from chargehand.runs.hook_store import DELIVERY
 from chargehand.runs.pause_store import PAUSE
 from chargehand.runs.store import EVENT, RUN, TASK
+from chargehand.runs.triggers.hook_store import DELIVERY
 from fixtures.gateway import LI, PINS, REFUND, Clock, World, allow, ask, build_world, signed_in
 
 MARKER = "Zweigelt77kettle"

@@ -18,9 +18,9 @@ from chargehand.gateway.gateway import Gateway
 from chargehand.gateway.model import ApprovalNeeded, ToolCall
 from chargehand.identity import store as people
 from chargehand.outcome import Failure, Outcome
-from chargehand.runs import intake_page
-from chargehand.runs.intakes import Intakes
 from chargehand.runs.model import Intake
+from chargehand.runs.triggers import intake_page
+from chargehand.runs.triggers.intakes import Intakes
 from fixtures.starting import AMY, EVE, STRANGER, House, house
 
 __all__ = ["house"]
@@ -150,7 +150,7 @@ async def test_a_worker_that_dies_between_reading_and_starting_starts_nothing_tw
             raise Died  # read, claimed, and gone
         return real(*given)
 
-    monkeypatch.setattr("chargehand.runs.intakes.start_messages", dies)
+    monkeypatch.setattr("chargehand.runs.triggers.intakes.start_messages", dies)
     for _ in range(6):
         house.clock.ahead += timedelta(minutes=2)
         try:

@@ -16,9 +16,9 @@ from chargehand.identity import store as people
 from chargehand.identity.service import new_user
 from chargehand.runs import store
 from chargehand.runs.outbox import Outbox
-from chargehand.runs.schedule_store import SCHEDULE
-from chargehand.runs.schedule_terms import Terms
-from chargehand.runs.schedules import ScheduleChange, Schedules
+from chargehand.runs.triggers.schedule_store import SCHEDULE
+from chargehand.runs.triggers.schedule_terms import Terms
+from chargehand.runs.triggers.schedules import ScheduleChange, Schedules
 from chargehand.testing import world
 from fixtures.starting import AMY, EVE, HOURLY, REPORT, STRANGER, House, clerk, house
 

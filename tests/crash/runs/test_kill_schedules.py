@@ -14,9 +14,9 @@ import pytest
 from chargehand import clock
 from chargehand.identity import store as people
 from chargehand.identity.service import new_user
-from chargehand.runs.schedule_terms import Terms
-from chargehand.runs.schedules import Schedules
 from chargehand.runs.service import RunService
+from chargehand.runs.triggers.schedule_terms import Terms
+from chargehand.runs.triggers.schedules import Schedules
 from fixtures.crash_stack import AMY, PATIENCE_SECONDS, Stack, approve_all, ended, kill_gateway, stack
 from fixtures.crash_workers import EFFECTS
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chargehand.errors import BadInput
-from chargehand.runs.cron import Cron, read, words
+from chargehand.runs.triggers.cron import Cron, read, words
 
 NOW = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
 ZONES = ["UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu", "America/Santiago"]

@@ -8,8 +8,8 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field, StringConstraints
 
 from chargehand.identity.views import Request
-from chargehand.runs.mapping import MAX_EXPRESSION
 from chargehand.runs.model import DeliveryOutcome, HookScheme, HookState
+from chargehand.runs.triggers.mapping import MAX_EXPRESSION
 
 Mapping = dict[str, Annotated[str, StringConstraints(min_length=1, max_length=MAX_EXPRESSION)]]
 MAPPING = "Input field → JMESPath expression over the message; empty: the message itself is the input"

@@ -12,7 +12,8 @@ from fastapi import APIRouter, Query, Request
 from chargehand.identity.model import SignedIn
 from chargehand.identity.routes import Caller, able
 from chargehand.identity.service import Identity
-from chargehand.runs.hook_views import (
+from chargehand.runs.model import Delivery, Hook
+from chargehand.runs.triggers.hook_views import (
     DeliveryView,
     HookView,
     HookWithSecret,
@@ -21,8 +22,7 @@ from chargehand.runs.hook_views import (
     TriedMapping,
     TryMapping,
 )
-from chargehand.runs.hooks import Hooks
-from chargehand.runs.model import Delivery, Hook
+from chargehand.runs.triggers.hooks import Hooks
 
 router = APIRouter(tags=["runs"])
 

@@ -18,9 +18,9 @@ from chargehand.database import Database
 from chargehand.errors import Forbidden, NotFound
 from chargehand.identity import store as people
 from chargehand.identity.model import SignedIn
-from chargehand.runs import mapping
 from chargehand.runs.starts import Policy, may_start, new_row
 from chargehand.runs.store import RunRow
+from chargehand.runs.triggers import mapping
 
 How = Literal["schedule", "webhook", "message"]
 """What such a run says of its sign-in: nobody was there."""

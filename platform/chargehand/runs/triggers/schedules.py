@@ -22,14 +22,14 @@ from chargehand.clock import iso
 from chargehand.database import Database, Transaction
 from chargehand.errors import BadInput, Conflict, Forbidden, NotFound
 from chargehand.identity.model import SignedIn
-from chargehand.runs import behalf, schedule_terms
-from chargehand.runs import cron as crons
-from chargehand.runs import schedule_store as store
 from chargehand.runs.model import Overlap, Schedule, ScheduleState
 from chargehand.runs.rows import loads
-from chargehand.runs.schedule_terms import Terms
 from chargehand.runs.service import RunService
 from chargehand.runs.starts import may_start, may_steer, may_use, write_start
+from chargehand.runs.triggers import behalf, schedule_terms
+from chargehand.runs.triggers import cron as crons
+from chargehand.runs.triggers import schedule_store as store
+from chargehand.runs.triggers.schedule_terms import Terms
 
 MOST_TRIES = 5
 """How often a change is tried again because the schedule was due at that moment."""

@@ -10,8 +10,8 @@ from typing import Any
 from chargehand import clock
 from chargehand.clock import iso
 from chargehand.errors import BadInput
-from chargehand.runs import cron as crons
 from chargehand.runs.model import Overlap, ScheduleState
+from chargehand.runs.triggers import cron as crons
 
 
 @dataclass(frozen=True, slots=True)

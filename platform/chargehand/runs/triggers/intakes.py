@@ -26,21 +26,21 @@ from chargehand.errors import BadInput, ChargehandError, Conflict, Forbidden, No
 from chargehand.gateway.gateway import Gateway
 from chargehand.gateway.model import ApprovalNeeded, ToolCall
 from chargehand.identity.model import SignedIn
-from chargehand.runs import behalf, mapping
-from chargehand.runs import intake_store as store
-from chargehand.runs.intake_page import MessagePage, page_of, start_messages
-from chargehand.runs.intake_rows import intake_of, record_of
 from chargehand.runs.keys import call_key
 from chargehand.runs.model import Intake
 from chargehand.runs.service import RunService
 from chargehand.runs.starts import may_manage_hooks
+from chargehand.runs.triggers import behalf, mapping
+from chargehand.runs.triggers import intake_store as store
+from chargehand.runs.triggers.intake_page import MessagePage, page_of, start_messages
+from chargehand.runs.triggers.intake_rows import intake_of, record_of
 
 END = "end"
 """As a cursor: after the newest message. Every tool that offers messages understands it."""
 MIN_SECONDS, MAX_SECONDS = 5, 86_400
 LOOK_SECONDS = 1.0
 
-logger = logging.getLogger("chargehand.runs.intakes")
+logger = logging.getLogger("chargehand.runs.triggers.intakes")
 
 
 class Intakes:

@@ -8,9 +8,9 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from chargehand.identity.views import Request
-from chargehand.runs.hook_views import MAPPING, Mapping
-from chargehand.runs.intakes import END, MAX_SECONDS, MIN_SECONDS
 from chargehand.runs.model import IntakeState
+from chargehand.runs.triggers.hook_views import MAPPING, Mapping
+from chargehand.runs.triggers.intakes import END, MAX_SECONDS, MIN_SECONDS
 
 
 class NewIntake(Request):

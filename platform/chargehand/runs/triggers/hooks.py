@@ -32,12 +32,12 @@ from chargehand.errors import (
     TooMany,
 )
 from chargehand.identity.model import SignedIn
-from chargehand.runs import behalf, hook_secrets, mapping
-from chargehand.runs import hook_store as store
-from chargehand.runs.hook_rows import delivery_of, hook_of
 from chargehand.runs.model import Delivery, DeliveryOutcome, Hook, HookScheme, HookState
 from chargehand.runs.service import RunService
 from chargehand.runs.starts import may_manage_hooks, write_start
+from chargehand.runs.triggers import behalf, hook_secrets, mapping
+from chargehand.runs.triggers import hook_store as store
+from chargehand.runs.triggers.hook_rows import delivery_of, hook_of
 
 MAX_BODY_BYTES = 256 * 1024
 WINDOW = timedelta(minutes=1)

@@ -9,9 +9,9 @@ from fastapi import APIRouter, Request
 from chargehand.identity.model import SignedIn
 from chargehand.identity.routes import Caller
 from chargehand.identity.service import Identity
-from chargehand.runs.intake_views import IntakeView, NewIntake, ResumeIntake
-from chargehand.runs.intakes import Intakes
 from chargehand.runs.model import Intake
+from chargehand.runs.triggers.intake_views import IntakeView, NewIntake, ResumeIntake
+from chargehand.runs.triggers.intakes import Intakes
 
 router = APIRouter(tags=["runs"])
 

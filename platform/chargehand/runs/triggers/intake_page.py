@@ -16,11 +16,11 @@ from chargehand.clock import iso
 from chargehand.database import Transaction
 from chargehand.errors import BadInput, Forbidden, NotFound
 from chargehand.outcome import Outcome
-from chargehand.runs import behalf, mapping
-from chargehand.runs import intake_store as store
-from chargehand.runs.intake_rows import record_of
 from chargehand.runs.service import RunService
 from chargehand.runs.starts import write_start
+from chargehand.runs.triggers import behalf, mapping
+from chargehand.runs.triggers import intake_store as store
+from chargehand.runs.triggers.intake_rows import record_of
 
 OF_MESSAGE = "Message "
 """How a problem begins that is one message's, and not the read's."""

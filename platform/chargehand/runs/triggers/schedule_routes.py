@@ -13,11 +13,11 @@ from chargehand.errors import NotFound
 from chargehand.identity.model import SignedIn
 from chargehand.identity.routes import Caller, able
 from chargehand.identity.service import Identity
-from chargehand.runs import cron as crons
 from chargehand.runs.model import Schedule
-from chargehand.runs.schedule_terms import Terms
-from chargehand.runs.schedule_views import ChangeSchedule, DueTimes, NewSchedule, ScheduleView
-from chargehand.runs.schedules import ScheduleChange, Schedules
+from chargehand.runs.triggers import cron as crons
+from chargehand.runs.triggers.schedule_terms import Terms
+from chargehand.runs.triggers.schedule_views import ChangeSchedule, DueTimes, NewSchedule, ScheduleView
+from chargehand.runs.triggers.schedules import ScheduleChange, Schedules
 
 router = APIRouter(tags=["runs"])
 
