@@ -19,9 +19,10 @@ from chargehand.agents.catalog import AgentCatalog
 from chargehand.audit import log
 from chargehand.audit.erasure import refuse_erased
 from chargehand.database import Database, Transaction
-from chargehand.errors import BadInput, Conflict
+from chargehand.errors import BadInput, Conflict, Forbidden
 from chargehand.gateway import store as call_store
 from chargehand.gateway.model import StoredCall
+from chargehand.identity import store as people
 from chargehand.identity.model import SignedIn
 from chargehand.outcome import Outcome
 from chargehand.runs import saved_store, store
@@ -78,6 +79,12 @@ class Retries:
         may_start(self.policy, detail.tenant, detail.chain, spec, detail.input)
 
         def unit(tx: Transaction) -> Mapping[str, Any]:
+            person = people.find_user(tx.connection, detail.tenant, detail.principal)
+            if person is not None and not person.active:
+                raise Forbidden(
+                    f"{detail.principal}, for whom it ran, can't sign in any more.",
+                    way_out="Start it afresh on your own behalf.",
+                )
             refused, steps = self._steps(tx.connection, detail)
             if refused:
                 raise Conflict(refused, way_out="Retry it from its input, or start it afresh.")

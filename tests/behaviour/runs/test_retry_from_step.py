@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,10 +12,12 @@ import pytest
 from langgraph.graph import END, START, StateGraph
 from typing_extensions import TypedDict
 
-from chargehand import Undo, agent, call, run_agent, tool
+from chargehand import Undo, agent, call, clock, run_agent, tool
 from chargehand.agents.model import AgentSpec
 from chargehand.connectors.declare import Result
 from chargehand.errors import BadInput, Conflict, Forbidden
+from chargehand.identity import store as people
+from chargehand.identity.service import new_user
 from chargehand.policy.model import Decision, Request
 from chargehand.runs.model import RunDetail
 from chargehand.testing import FakePolicy, NoClearAnswer, Refuses, World, world
@@ -264,6 +267,11 @@ async def test_once_by_whom_policy_lets_and_at_steps_that_are_there(tmp_path: Pa
         with pytest.raises(Forbidden, match="steer"):
             await here.runs.retry_from(here.person("eve"), first.id, "both")
         assert (asked[-1].tool, asked[-1].arguments["retry_from"]) == ("chargehand.steer_runs", "both")
+        gone = replace(new_user("demo", "amy", "Amy Chen", "person", clock.now()), active=False)
+        await here.db.write(lambda tx: people.add_user(tx.connection, gone, ""))
+        with pytest.raises(Forbidden, match="can't sign in any more"):
+            await here.runs.retry_from(here.person("li"), first.id, "both")
+        await here.db.write(lambda tx: people.change_user(tx.connection, "demo", "person:amy", {"active": True}))
         again = await here.runs.retry_from(here.person("li"), first.id, "both")
         assert (again.principal, again.chain) == ("person:amy", first.chain)
         with pytest.raises(Conflict, match=again.id):
