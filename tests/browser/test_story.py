@@ -53,8 +53,10 @@ def finds_and_proves(ada: Visit, run: str) -> None:
     page.keyboard.press("Escape")
     page.locator("header button").last.click()
     page.locator("dialog button[data-look=primary]").click()
+    mine = page.locator("dialog section > div").filter(has_text=run)  # older exports stand below, and move down
+    mine.locator("a[download]").wait_for()
     with page.expect_download(timeout=60_000) as download:
-        page.locator("dialog a[download]").first.click()
+        mine.locator("a[download]").click()
     assert download.value.suggested_filename
 
 
