@@ -300,7 +300,7 @@ GUARDS: tuple[Guard, ...] = (
     ),
     _guard(
         "erase.hold", "secret", "a legal hold keeps a person from being erased", "audit/erasure.py",
-        "    _check_holds(connection, tenant, runs, outside)", "    pass",
+        "    _check_holds(connection, tenant, subject, runs, outside)", "    pass",
         FORGETTING + "test_a_legal_hold_keeps_a_person_from_being_erased",
     ),
     _guard(
@@ -769,7 +769,7 @@ GUARDS: tuple[Guard, ...] = (
     ),
     _guard(
         "token.expiry", "sign_in", "a token expires", "identity/store.py",
-        ", tokens.c.expires_at > iso(now)", "",
+        "(*secret_hashes, iso(now))", '(*secret_hashes, "")',
         GATE + "test_a_revoked_an_expired_and_a_made_up_token_open_nothing",
     ),
     _guard(

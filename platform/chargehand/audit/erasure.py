@@ -24,7 +24,7 @@ from chargehand.audit.personal import erase
 from chargehand.audit.retention import holds
 from chargehand.audit.store import ErasedRunRow, LeafRow, RecordRow, SubjectKeyRow, table
 from chargehand.database import Database, Transaction
-from chargehand.errors import BadInput, Conflict, NotFound
+from chargehand.errors import BadInput, Conflict, NotFound, Unavailable
 from chargehand.ids import new_id
 
 AT_ONCE = 400
@@ -68,12 +68,13 @@ def forget(tx: Transaction, tenant: str, subject: str, runs: Sequence[str], *, w
         BadInput: no subject.
         NotFound: the log holds nothing sealed for it.
         Conflict: a legal hold keeps records of it.
+        Unavailable: a hold might keep records of it that are not queryable yet; project, and ask again.
     """
     if not subject.strip():
         raise BadInput("Nobody is named.", field="subject", value=subject)
     connection = tx.connection
     outside = _outside_of_runs(connection, tenant, subject)
-    _check_holds(connection, tenant, runs, outside)
+    _check_holds(connection, tenant, subject, runs, outside)
     refs = erase(tx, tenant, subject, runs)
     if not refs and not runs:
         raise NotFound("The log holds no data of that subject.", way_out="It may have been erased before.")
@@ -158,8 +159,16 @@ def _outside_of_runs(connection: Connection, tenant: str, subject: str) -> list[
     return [row.seq for row in rows if any(ref in bytes(row.leaf) for ref in refs)]
 
 
-def _check_holds(connection: Connection, tenant: str, runs: Sequence[str], seqs: Sequence[int]) -> None:
-    for hold in holds(connection, tenant):
+def _check_holds(
+    connection: Connection, tenant: str, subject: str, runs: Sequence[str], seqs: Sequence[int]
+) -> None:
+    in_force = holds(connection, tenant)
+    if in_force and _has_pending(connection, tenant, subject, runs):
+        raise Unavailable(
+            "Records of this person were just written, and nobody knows yet whether a legal hold keeps them.",
+            way_out="Ask again in a moment.",
+        )
+    for hold in in_force:
         kept = query.where(connection, tenant, parse(hold.filter, at=clock.parse(hold.placed_at)), personal=True)
         mine = [_R.run.in_(some) for some in parts(runs)] + [_R.seq.in_(some) for some in parts(seqs)]
         for some in mine:
@@ -168,6 +177,14 @@ def _check_holds(connection: Connection, tenant: str, runs: Sequence[str], seqs:
                     f"The legal hold {hold.id} keeps records of this person: {hold.reason}",
                     way_out="Lift the hold first, if the law allows it.",
                 )
+
+
+def _has_pending(connection: Connection, tenant: str, subject: str, runs: Sequence[str]) -> bool:
+    """Whether the log has records of these runs, or of the subject, that no filter finds yet."""
+    mine = (_K.tenant == tenant) & (_K.subject == subject)
+    refs = [ref.encode() for ref in connection.execute(select(_K.ref).where(mine)).scalars()]
+    named = [f'"run":"{run}"'.encode() for run in runs]
+    return any(mark in leaf for leaf in projection.pending(connection, tenant) for mark in (*refs, *named))
 
 
 def _remember(connection: Connection, tenant: str, runs: Sequence[str]) -> None:

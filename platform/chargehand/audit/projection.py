@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, cast
 
 import orjson
@@ -72,6 +72,14 @@ def lag(connection: Connection, tenant: str) -> int:
     """How many records of the log are not projected yet."""
     start, size, _ = _span(connection, tenant)
     return size - start
+
+
+def pending(connection: Connection, tenant: str) -> Iterator[bytes]:
+    """The leaves that are not projected yet."""
+    start, _, _ = _span(connection, tenant)
+    leaf = table(LeafRow)
+    mine = (leaf.c.tenant == tenant) & (leaf.c.seq >= start) & leaf.c.leaf.is_not(None)
+    return (bytes(row.leaf) for row in connection.execute(select(leaf.c.leaf).where(mine)))
 
 
 def rebuild(db: Database, tenant: str) -> None:

@@ -15,7 +15,7 @@ from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
 from chargehand.approvals import copies as approvals
-from chargehand.audit import erasure
+from chargehand.audit import erasure, projection
 from chargehand.audit.erasure import Erased
 from chargehand.audit.export_jobs import Exports
 from chargehand.audit.model import Who
@@ -57,6 +57,7 @@ class Erasures:
             models.erase(tx.connection, tenant, runs)
             return keys, runs
 
+        await asyncio.to_thread(projection.project, self.db, tenant)  # holds are filters, and find what is projected
         keys, runs = await self.db.write(unit)
         await asyncio.to_thread(erasure.derive_again, self.db, tenant, runs)
         removed = await self.exports.remove_opened(tenant)

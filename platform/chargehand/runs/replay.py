@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from temporalio.client import WorkflowHistory
+from temporalio.converter import DefaultFailureConverter
 from temporalio.worker import Replayer
 
 from chargehand.agents.catalog import AgentCatalog
@@ -20,7 +23,9 @@ async def replay(
     `key` decrypts payloads, and `blobs` has the large ones. Sets the agents of this process.
     """
     register(agents)
-    replayer = Replayer(workflows=[], data_converter=data_converter(key, blobs), plugins=[langgraph_plugin()])
+    # What fails here is for the person who asked, and goes nowhere: it stays readable.
+    converter = replace(data_converter(key, blobs), failure_converter_class=DefaultFailureConverter)
+    replayer = Replayer(workflows=[], data_converter=converter, plugins=[langgraph_plugin()])
     result = await replayer.replay_workflow(WorkflowHistory.from_json(run, history), raise_on_replay_failure=False)
     if result.replay_failure is None:
         return ""

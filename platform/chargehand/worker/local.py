@@ -7,7 +7,8 @@ from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 
 from temporalio.api.enums.v1 import EventType
-from temporalio.client import Client
+from temporalio.client import Client, WorkflowExecutionStatus
+from temporalio.service import RPCError, RPCStatusCode
 from temporalio.testing import WorkflowEnvironment
 
 from chargehand.agents.catalog import AgentCatalog
@@ -42,6 +43,16 @@ class LocalTemporal:
             if event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED:
                 return ""
         return ""
+
+    async def is_open(self, run: str) -> bool:
+        """Whether its workflow still has to end, whatever the run's row says already."""
+        try:
+            found = await self.client.get_workflow_handle(run).describe()
+        except RPCError as error:
+            if error.status == RPCStatusCode.NOT_FOUND:
+                return False
+            raise
+        return found.status == WorkflowExecutionStatus.RUNNING
 
     async def now(self) -> datetime:
         return await self._environment.get_current_time()

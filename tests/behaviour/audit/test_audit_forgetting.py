@@ -14,7 +14,7 @@ from chargehand.audit.personal import Personal, runs_of
 from chargehand.audit.retention import holds, lift_hold, place_hold, retire
 from chargehand.audit.verifier import verify
 from chargehand.database import Transaction
-from chargehand.errors import BadInput, Conflict, NotFound
+from chargehand.errors import BadInput, Conflict, NotFound, Unavailable
 from fixtures.audit import TENANT, ActionLog
 
 ROOT = Who(principal="person:root")
@@ -38,6 +38,16 @@ def erase(log: ActionLog, subject: str) -> int:
     found = log.db.write_now(unit)
     derive_again(log.db, TENANT, [])
     return found
+
+
+def test_a_hold_keeps_also_what_was_just_written(action_log: ActionLog) -> None:
+    place_hold(action_log.db, TENANT, "arguments.order = SO-1", who=ROOT, reason="case 7")
+    add_personal(action_log)
+    with pytest.raises(Unavailable, match="just written"):
+        erase(action_log, MARK.subject)
+    projection.project(action_log.db, TENANT)
+    with pytest.raises(Conflict, match="case 7"):
+        erase(action_log, MARK.subject)
 
 
 async def test_sealed_fields_are_nowhere_in_plain_text(action_log: ActionLog, tmp_path: Path) -> None:

@@ -58,7 +58,7 @@ async def test_a_run_moves_no_more_money_than_its_budget(governed: Any) -> None:
 
 
 async def days(here: Any, _: Any) -> None:
-    await here.skip(days=7)
+    await here.skip(days=4)
 
 
 async def test_a_run_takes_no_longer_than_its_budget(governed: Any) -> None:

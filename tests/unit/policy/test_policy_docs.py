@@ -31,7 +31,7 @@ def test_examples_compile() -> None:
     for example in EXAMPLES:
         found = yaml.safe_load(example)
         conditions += [entry["when"] for entry in (found if isinstance(found, list) else [found])]
-    assert len(conditions) == 2
+    assert len(conditions) == 3
     for condition in conditions:
         assert compile_condition(condition).text
 
