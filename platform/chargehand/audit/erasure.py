@@ -159,9 +159,7 @@ def _outside_of_runs(connection: Connection, tenant: str, subject: str) -> list[
     return [row.seq for row in rows if any(ref in bytes(row.leaf) for ref in refs)]
 
 
-def _check_holds(
-    connection: Connection, tenant: str, subject: str, runs: Sequence[str], seqs: Sequence[int]
-) -> None:
+def _check_holds(connection: Connection, tenant: str, subject: str, runs: Sequence[str], seqs: Sequence[int]) -> None:
     in_force = holds(connection, tenant)
     if in_force and _has_pending(connection, tenant, subject, runs):
         raise Unavailable(
