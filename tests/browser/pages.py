@@ -83,6 +83,11 @@ def _ask(page: Page) -> None:
     page.locator("select").nth(2).select_option(index=1)
 
 
+def _suggest(page: Page) -> None:
+    page.locator("article footer button").first.click()
+    page.locator("dialog form").wait_for()
+
+
 def _hand_over(page: Page) -> None:
     page.locator("article header button").first.click()
     page.get_by_role("menuitem").first.click()
@@ -142,6 +147,7 @@ DATA = [
     View("approval-confirm", "/approvals?id=apr_1", act=_confirm, ready="article h2"),
     View("approval-hand-over", "/approvals?id=apr_1", act=_hand_over, ready="article h2"),
     View("approval-mandate", "/approvals?id=apr_1", act=_mandate_like, ready="article h2"),
+    View("approval-suggest", "/approvals?id=apr_1", act=_suggest, ready="article h2"),
     View("approvals-closed", "/approvals?tab=closed", ready="li button"),
     View("mandates", "/approvals?tab=mandates", ready="td"),
     View("log", "/log", ready="[role=cell]"),

@@ -337,7 +337,8 @@ def approval(id: str) -> approvals.Approval:
     return approvals.Approval(
         **approval_summary(row).model_dump(), agent_version="3f9a1c7be2d4", call_key="a" * 64, connector="erp",
         arguments=[approvals.Argument(path=name, label=labels[name], text="4,280.00 EUR" if name == "amount" else value, value=value, emphasis=name == "amount") for name, value in exact.items()],
-        exact=json.dumps(exact, separators=(",", ":")), policy_revision="9b2f",
+        exact=json.dumps({"arguments": exact, "pin": "sha256:" + "7c" * 32, "run": RUNS[0].id, "tenant": "demo", "tool": approval_summary(row).tool}, separators=(",", ":")), policy_revision="9b2f",
+        input_schema={"type": "object", "required": list(exact), "properties": {name: {"type": "string", "title": labels[name]} for name in exact}},
         why=[approvals.Why(rule="refund-finance", sentence="Refunds above 500 need a customer service lead.", fact="", sentences={"zh": "500 以上的退款需要一位客服主管同意。"})],
         signals=[approvals.Signal(level="ok", sentence="The parcel was reported damaged by the carrier."), approvals.Signal(level="high", sentence="3.1 times the usual amount of 1380.00.", message_id="risk.unusual_amount", parameters={"factor": "3.1", "usual": "1380.00"}), approvals.Signal(level="medium", sentence="The first such call for Marta Kowalska.", message_id="risk.first_counterparty", parameters={"counterparty": "Marta Kowalska"})],
         changes=[approvals.Change(field="Order SO-1042", before="Delivered", after="Refunded"), approvals.Change(field="Credit notes", before="", after="4,280.00 EUR")],
