@@ -81,11 +81,19 @@ def test_a_lead_suggests_less_and_what_runs_is_decided_afresh(stack: Stack) -> N
     assert answer(stack, "li", asked["id"], instead={"amount": "10.00"}).status_code == 422, (
         "an approval changes nothing"
     )
-    denied = answer(stack, "li", asked["id"], approve=False, comment="Half of it.", instead={"amount": "600.00"})
+    denied = answer(
+        stack,
+        "li",
+        asked["id"],
+        approve=False,
+        comment="Half of it.",
+        instead={"amount": "600.00", "reason": "Half, as agreed."},
+    )
     assert denied.json()["state"] == "rejected"
     again = waiting(stack, "amy", run, "approval")
     assert again["id"] != asked["id"]
     assert "Refund 600.00" in again["sentence"]
+    assert "Half, as agreed." in again["sentence"], "all that was suggested is asked for, not the amount alone"
     assert answer(stack, "amy", again["id"]).status_code == 403
     assert answer(stack, "li", again["id"]).status_code == 200
     done = ended(stack, "amy", run)

@@ -117,32 +117,29 @@ async def create_return(state: State) -> Update:
 async def create_credit_note(state: State) -> Update:
     """The money. Policy may ask one person, two, or nobody; this waits, for days if need be.
 
-    Who says no may suggest another amount: that is a new call, and policy decides on it afresh.
+    Who says no may suggest other values: with them it is a new call, and policy decides on it afresh.
     """
-    order, refund = _order(state), _known(state.refund)
-    posted = await _post(state, order, refund)
+    order = _order(state)
+    asked: dict[str, Any] = {
+        "order": order.number,
+        "return_number": state.return_number,
+        "customer": order.customer.name,
+        "amount": _known(state.refund),
+        "currency": order.currency,
+        "reason": state.assessment.reason,
+    }
+    posted = await attempt(erp.create_credit_note, **asked)
     for _ in range(MOST_SUGGESTIONS):
-        suggested = posted.failure.instead if posted.failure else None
-        if not suggested:
+        if not posted.failure or not posted.failure.instead:
             break
-        refund = Decimal(suggested["amount"])
-        note(f"Suggested instead: {refund} {order.currency}.", zh=f"改为建议：{refund} {order.currency}。")
-        posted = await _post(state, order, refund)
+        asked = posted.failure.instead
+        what = f"{asked['amount']} {asked['currency']}"
+        note(f"Suggested instead: {what}.", zh=f"改为建议：{what}。")
+        posted = await attempt(erp.create_credit_note, **asked)
     if not posted.succeeded:
         return {"why_not": _why(posted)}
-    return {"refund": refund, "credit_note": erp.create_credit_note.decode(posted.value).number}
-
-
-async def _post(state: State, order: Order, refund: Decimal) -> Outcome:
-    return await attempt(
-        erp.create_credit_note,
-        order=order.number,
-        return_number=state.return_number,
-        customer=order.customer.name,
-        amount=refund,
-        currency=order.currency,
-        reason=state.assessment.reason,
-    )
+    made = erp.create_credit_note.decode(posted.value)
+    return {"refund": Decimal(asked["amount"]), "credit_note": made.number}
 
 
 async def cancel_return(state: State) -> Update:
