@@ -16,6 +16,7 @@ import { State } from '../../ui/State';
 import { Facts, Table } from '../../ui/Table';
 import { Time } from '../../ui/Time';
 import { toast } from '../../ui/toast';
+import { RunState } from '../runs/RunState';
 import css from './Agent.module.css';
 import { Figures, Versions } from './Figures';
 
@@ -87,7 +88,7 @@ function Review({ agent }: { agent: Agent }) {
   const [open, setOpen] = useState(false);
   const last = agent.last_review;
   return (
-    <span className="col">
+    <span className="row wrap">
       {last ? <span>{last.name}, <Time at={last.at} as="relative" />{!last.current && <span className="muted"> ({t('agents.olderReview')})</span>}</span> : <span className="muted">{t('agents.noReview')}</span>}
       {may('review_agents') && !last?.current && <button type="button" className="link xs" onClick={() => setOpen(true)}>{t('agents.review')}</button>}
       {open && (
@@ -124,7 +125,7 @@ function LastRuns({ agent }: { agent: string }) {
         {runs.map((run) => (
           <li key={run.id} className="row sm">
             <Link className="grow trunc link" to="/runs/$run" params={{ run: run.id }}>{run.business_key || run.title}</Link>
-            <State name={run.state} quiet={run.state === 'succeeded'} />
+            <RunState run={run} quiet />
             <span className="xs muted"><Time at={run.started_at} as="relative" /></span>
           </li>
         ))}
