@@ -24,6 +24,7 @@ from chargehand.runs.model import ENDED, RunFailure
 from chargehand.runs.pause_store import PAUSE
 from chargehand.runs.saved_store import SAVED
 from chargehand.runs.store import EVENT, RUN, TASK, table
+from chargehand.runs.text_store import TEXT
 from chargehand.runs.triggers.hook_store import DELIVERY
 from chargehand.runs.triggers.intake_store import INTAKE
 from chargehand.runs.triggers.schedule_store import SCHEDULE
@@ -34,6 +35,7 @@ EMPTIED = {
     "person_task": ("question", "title", "form", "answer"),
     "run_pause": ("reason",),
     "run_saved": ("state",),
+    "run_text": ("text",),
     "hook_delivery": ("message", "why"),
     "errand": ("request", "answer"),
 }
@@ -96,7 +98,7 @@ def open_runs(connection: Connection, tenant: str, runs: Sequence[str]) -> list[
 
 
 def erase(connection: Connection, tenant: str, runs: Sequence[str]) -> None:
-    """Empty these runs, their events, questions and deliveries."""
+    """Empty these runs, their events, texts of models, questions and deliveries."""
     for some in parts(runs):
         mine = (RUN.c.tenant == tenant) & RUN.c.id.in_(some)
         failures = connection.execute(select(RUN.c.id, RUN.c.failure).where(mine, RUN.c.failure != "")).all()
@@ -114,6 +116,7 @@ def erase(connection: Connection, tenant: str, runs: Sequence[str]) -> None:
         came = (DELIVERY.c.tenant == tenant) & DELIVERY.c.run.in_(some)
         empty(connection, DELIVERY, came, {"message": "", "why": ""})
         connection.execute(delete(SAVED).where(SAVED.c.tenant == tenant, SAVED.c.run.in_(some)))
+        connection.execute(delete(TEXT).where(TEXT.c.tenant == tenant, TEXT.c.run.in_(some)))
 
 
 def forget_errands(connection: Connection, tenant: str) -> None:
