@@ -53,6 +53,8 @@ class DemoSystem:
     """What the first start does and how long it takes, in words."""
     settings: tuple[str, ...] = ()
     """Names of the settings that hold its ports, in the order of `ports`."""
+    connectors: tuple[str, ...] = ()
+    """Names of the connectors that reach it; `chargehand dev --light` leaves out what nobody needs."""
 
 
 @dataclass(frozen=True)

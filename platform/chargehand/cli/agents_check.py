@@ -1,7 +1,8 @@
 """Try the agents of this project in a fresh process: `python -m chargehand.cli.agents_check RUN…`.
 
 Imports every agent, compiles its graph and the policy, and replays the runs in flight on the new code. Prints JSON:
-`{"agents": {name: version}, "waits": {run: why}}`; or ends with 1 and says what is wrong.
+`{"agents": {name: version}, "runs": in flight, "waits": {run: why}, "systems": {name of a demo system needed: title}}`;
+or ends with 1 and says what is wrong.
 """
 
 from __future__ import annotations
@@ -10,10 +11,13 @@ import asyncio
 import json
 import os
 import sys
+from pathlib import Path
 
 from chargehand.agents.catalog import AgentCatalog, discover_agents
 from chargehand.agents.known import known_tools
+from chargehand.cli.project import connectors_used, packages_in, systems_for
 from chargehand.connectors.registry import load_connectors
+from chargehand.discovery import discover_demo_systems
 from chargehand.errors import ChargehandError, Conflict
 from chargehand.policy.service import PolicyService
 from chargehand.runs.client import connect
@@ -45,16 +49,18 @@ def main() -> int:
     try:
         agents = discover_agents()
         agents.warm()
-        PolicyService.from_folder(
-            settings().policies, known_tools(load_connectors(settings().policies), agents.values())
-        )
+        connectors = load_connectors(settings().policies)
+        PolicyService.from_folder(settings().policies, known_tools(connectors, agents.values()))
+        used = connectors_used(agents, packages_in(Path.cwd()))
+        systems = systems_for(used, [one.thing for one in discover_demo_systems()], connectors, os.environ)
         count, waits = asyncio.run(waiting_runs(agents))
     except ChargehandError as error:
         sys.stderr.write(f"{error}\n")
         return 1
     with answer:
         versions = {name: spec.version for name, spec in agents.items()}
-        answer.write(json.dumps({"agents": versions, "runs": count, "waits": waits}))
+        needed = {one.name: one.title for one in systems}
+        answer.write(json.dumps({"agents": versions, "runs": count, "waits": waits, "systems": needed}))
     return 0
 
 

@@ -1,4 +1,7 @@
-"""`chargehand agents dev`: the agents of this project on a running `chargehand dev`, and again on every save.
+"""`chargehand agents dev`: the agents of this project on a stack of their own, and again on every save.
+
+The stack is a `chargehand dev` that leaves out the demo systems that no agent of the project uses; one that runs
+already is used as it is.
 
 A save is tried in a process of its own first: what can't be imported, compiled or permitted is shown, and the version
 before goes on. Only then are the processes that know the agents started anew. Runs in flight go on with the new code
@@ -14,10 +17,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Generator, Iterable
-from contextlib import contextmanager
-from importlib.metadata import entry_points
-from importlib.util import find_spec
+from collections.abc import Callable, Generator, Iterable, Mapping
+from contextlib import closing, contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import Annotated, Any
@@ -25,55 +26,66 @@ from typing import Annotated, Any
 import typer
 
 from chargehand.cli.failure import USAGE, CommandFailed
+from chargehand.cli.project import packages_in
 from chargehand.cli.show import clean, err, out
-from chargehand.discovery import AGENTS
+from chargehand.cli.spare import LINE
 from chargehand.settings import settings
 
 RELOAD_SECONDS = 90.0
 START_SECONDS = 600.0
-POLL_SECONDS = 0.2
+POLL_SECONDS = 0.05
 ENDINGS = (".py", ".yaml", ".yml", ".conf")
 
 
 def dev(
     as_json: Annotated[bool, typer.Option("--json", help="Say each event as one line of JSON.")] = False,
 ) -> None:
-    """Run the agents of this project, and take over each save. Starts `chargehand dev` where it does not run yet.
+    """Run the agents of this project with console, API, gateway and Temporal, and take over each save.
 
+    Demo systems that no agent of the project uses are left out. A `chargehand dev` that runs here is used as it is.
     A mistake is shown and the version before goes on. Ctrl-C ends it, and what it started.
     """
     say = _json_line if as_json else _line
     folders = watched_folders()
-    with _stack(say), _stopping() as stop:
-        before = _check()
-        if isinstance(before, str):
-            say("broken", why=before)
+    with _stack(say), _stopping() as stop, closing(_Trial()) as trial:
+        before: dict[str, Any] = {}
+        found = trial.check()
+        if isinstance(found, str):
+            say("broken", why=found)
         else:
-            say("serving", agents=before["agents"], folders=[str(one) for one in folders])
-        for changed in _saves(folders, stop):
-            say("saved", files=[_short(Path(one)) for one in sorted(changed)])
-            found = _check()
-            if isinstance(found, str):
-                say("broken", why=found)
-                continue
-            if found["agents"] == (before["agents"] if isinstance(before, dict) else None) and not _policies(changed):
-                say("same")
-                continue
-            began = time.monotonic()
-            _reload()
             before = found
-            took = round(time.monotonic() - began, 1)
-            say("serving", agents=found["agents"], runs=found["runs"], waits=found["waits"], seconds=took)
+            say("serving", **_served(found), folders=[str(one) for one in folders])
+        trial.prepare()
+        for changed in _saves(folders, stop):
+            _take_over(changed, before, trial, say)
+            trial.prepare()
+
+
+def _take_over(changed: set[str], before: dict[str, Any], trial: _Trial, say: Callable[..., None]) -> None:
+    """Try a save; where it is right and changes something, have it served. Keeps what is served in `before`."""
+    began = time.monotonic()
+    say("saved", files=[_short(Path(one)) for one in sorted(changed)])
+    found = trial.check()
+    if isinstance(found, str):
+        say("broken", why=found)
+    elif found["agents"] == before.get("agents") and not _policies(changed):
+        say("same")
+    else:
+        _reload()
+        before.update(found)
+        say("serving", **_served(found), seconds=round(time.monotonic() - began, 1))
+
+
+def _served(found: Mapping[str, Any]) -> dict[str, Any]:
+    """What is said of agents that are served. `lacks`: demo systems that they use and the stack was started without."""
+    there = _facts().get("systems", found["systems"])
+    lacks = [title for name, title in found["systems"].items() if name not in there]
+    return {"agents": found["agents"], "runs": found["runs"], "waits": found["waits"], "lacks": lacks}
 
 
 def watched_folders() -> list[Path]:
     """Source of this project's agents, and the policies folder in force. Raises CommandFailed: there is none."""
-    here = Path.cwd().resolve()
-    places: list[Path] = []
-    for point in entry_points(group=AGENTS):
-        spec = find_spec(point.value)
-        places += [Path(one).resolve() for one in (spec.submodule_search_locations or ()) if spec] if spec else []
-    mine = [one for one in dict.fromkeys(places) if one.is_relative_to(here)]
+    mine = [place for places in packages_in(Path.cwd()).values() for place in places]
     if not mine:
         raise CommandFailed(
             "No agents that are installed have their source in this folder.",
@@ -98,15 +110,36 @@ def _policies(changed: Iterable[str]) -> bool:
     return any(not one.endswith(".py") for one in changed)
 
 
-def _check() -> dict[str, Any] | str:
-    """What the project's agents are now, tried in a process of its own; or what is wrong with them."""
-    command = [sys.executable, "-m", "chargehand.cli.agents_check"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  # ours
-    if done.returncode == 0:
-        found: dict[str, Any] = json.loads(done.stdout)
-        return found
-    lines = done.stderr.strip().splitlines()
-    return "\n".join(lines[-12:]) or f"It ended with code {done.returncode}."
+class _Trial:
+    """Tries what the project's agents are now, in a process of its own that has its libraries before it is asked."""
+
+    def __init__(self) -> None:
+        self._spare: subprocess.Popen[str] | None = None
+
+    def check(self) -> dict[str, Any] | str:
+        """What the agents are now; or what is wrong with them."""
+        trying, self._spare = self._spare or self._start(), None
+        answered, complaints = trying.communicate(LINE.decode())
+        if trying.returncode == 0:
+            found: dict[str, Any] = json.loads(answered)
+            return found
+        lines = complaints.strip().splitlines()
+        return "\n".join(lines[-12:]) or f"It ended with code {trying.returncode}."
+
+    def prepare(self) -> None:
+        """Have a process ready for the next one."""
+        self._spare = self._spare or self._start()
+
+    def close(self) -> None:
+        """End the process that waits."""
+        if self._spare is not None:
+            self._spare.kill()
+            self._spare.communicate()
+
+    def _start(self) -> subprocess.Popen[str]:
+        command = [sys.executable, "-m", "chargehand.cli.spare", "chargehand.cli.agents_check"]
+        pipe = subprocess.PIPE
+        return subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True, start_new_session=True)  # noqa: S603  # ours
 
 
 @contextmanager
@@ -116,7 +149,7 @@ def _stack(say: Callable[..., None]) -> Generator[None]:
         yield
         return
     say("starting")
-    command = [sys.executable, "-m", "chargehand.cli", "dev"]
+    command = [sys.executable, "-m", "chargehand.cli", "dev", "--light", "--spares"]
     # A session of its own: Ctrl-C reaches us alone, and we tell it.
     child = subprocess.Popen(command, stdout=sys.stderr, stdin=subprocess.DEVNULL, start_new_session=True)  # noqa: S603
     try:
@@ -210,5 +243,7 @@ def _line(event: str, **data: Any) -> None:
                     f"  [yellow]…[/] {clean(run)} began on other code and waits: "
                     f"chargehand run stop {clean(run)} --hard -r changed, or bring that code back."
                 )
+            for system in data.get("lacks", ()):
+                out.print(f"  [yellow]![/] {clean(system)} is not up, and your agents use it: start this anew.")
             if "folders" in data:
                 out.print(f"[dim]Watching {clean(', '.join(_short(Path(one)) for one in data['folders']))}[/]")

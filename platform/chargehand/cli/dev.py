@@ -8,6 +8,7 @@ import secrets
 import sys
 import time
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 from urllib.request import urlopen
@@ -17,6 +18,8 @@ from rich.console import Console
 from rich.table import Table
 
 from chargehand import migrations
+from chargehand.agents.catalog import discover_agents
+from chargehand.cli.project import connectors_used, packages_in, systems_for
 from chargehand.cli.supervisor import Port, ProcessSpec, Supervisor, answers_tcp, only_one, require_free
 from chargehand.connectors.registry import load_connectors
 from chargehand.database import Database
@@ -39,6 +42,10 @@ say = Console(stderr=False, highlight=False)
 
 def dev(
     as_json: Annotated[bool, typer.Option("--json", help="Say one line of JSON when everything is up.")] = False,
+    light: Annotated[
+        bool, typer.Option("--light", help="Only the demo systems that the agents of this folder use.")
+    ] = False,
+    spares: Annotated[bool, typer.Option("--spares", hidden=True)] = False,
 ) -> None:
     """Start everything on this machine: Temporal, the demo ERP, carrier and mail server, API, console, workers.
 
@@ -48,11 +55,21 @@ def dev(
     settings = load()
     console = Console(stderr=True, highlight=False) if as_json else say
     with only_one(settings.state_dir):
-        _run(settings, console, as_json=as_json)
+        systems = [found.thing for found in discover_demo_systems()]
+        if light:
+            systems = _needed(settings, systems, console)
+        _run(settings, console, systems, as_json=as_json, spares=spares)
 
 
-def _run(settings: Settings, console: Console, *, as_json: bool) -> None:
-    systems = [found.thing for found in discover_demo_systems()]
+def _needed(settings: Settings, systems: list[DemoSystem], console: Console) -> list[DemoSystem]:
+    used = connectors_used(discover_agents(), packages_in(Path.cwd()))
+    needed = systems_for(used, systems, load_connectors(settings.policies), os.environ)
+    if left := ", ".join(one.title for one in systems if one not in needed):
+        console.print(f"[dim]Not needed by the agents of this folder: {left}.[/]")
+    return needed
+
+
+def _run(settings: Settings, console: Console, systems: list[DemoSystem], *, as_json: bool, spares: bool) -> None:
     for port in _ports(settings, systems):
         require_free(port)
     facts = settings.state_dir / "dev.json"
@@ -66,7 +83,7 @@ def _run(settings: Settings, console: Console, *, as_json: bool) -> None:
     def tell(*, up: bool = True) -> None:
         nonlocal told
         told += 1
-        known = {"up": up, "url": _url(settings), "pids": supervisor.pids()}
+        known = {"up": up, "url": _url(settings), "pids": supervisor.pids(), "systems": [one.name for one in systems]}
         _write(facts, {**known, "supervisor": os.getpid(), "told": told})
 
     began = time.monotonic()
@@ -78,6 +95,8 @@ def _run(settings: Settings, console: Console, *, as_json: bool) -> None:
             password, made_up = _password(settings)
             _database(settings, password)
             for spec in _processes(settings, systems):
+                if spares and spec.name in AGENTS_PROCESSES:
+                    spec = replace(spec, spare=[sys.executable, "-m", "chargehand.cli.spare", spec.command[-1]])
                 if supervisor.stopping:
                     return
                 with console.status(f"Starting {spec.title} …"):

@@ -22,7 +22,7 @@ def init(
     written = list(dict.fromkeys([*written, *new_agent(find_project(folder), agent)]))
     say_written(written, folder, as_json=as_json)
     if not as_json:
-        out.print(clean(f"Next: cd {folder} && pip install -e '.[dev]' && pytest"))
+        out.print(clean(f"Next: cd {folder} && pip install -e '.[dev]' && pytest && chargehand agents dev"))
 
 
 def say_written(files: list[Path], folder: Path, *, as_json: bool) -> None:

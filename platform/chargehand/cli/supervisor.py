@@ -19,11 +19,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 
+from chargehand.cli.spare import LINE
 from chargehand.errors import BadSettings, Unavailable
 
 READY_SECONDS = 60.0
 STOP_SECONDS = 15.0
-POLL_SECONDS = 0.1
+POLL_SECONDS = 0.05
+SPARE_SECONDS = 2.0
+"""Between the starts of two spares."""
 BACKOFF_SECONDS = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 STEADY_SECONDS = 60.0
 """A process that ran this long before it died starts again without delay."""
@@ -51,6 +54,8 @@ class ProcessSpec:
     where: str = ""
     renewed: Callable[[], None] = lambda: None
     """Called before it is started again on purpose: takes back what said that it answers."""
+    spare: Sequence[str] = ()
+    """How to start a process that becomes it at once when told (`chargehand.cli.spare`); empty: there is none."""
 
 
 @dataclass(slots=True)
@@ -59,6 +64,7 @@ class _Child:
     process: subprocess.Popen[bytes]
     started: float = field(default_factory=time.monotonic)
     failures: int = 0
+    spare: subprocess.Popen[bytes] | None = None
 
 
 class Supervisor:
@@ -71,6 +77,7 @@ class Supervisor:
         self._children: list[_Child] = []
         self._stopping = False
         self._renewing: tuple[str, ...] = ()
+        self._next_spare = 0.0
 
     def start(self, spec: ProcessSpec) -> float:
         """Start one process and wait until it answers; returns the seconds it took.
@@ -91,6 +98,7 @@ class Supervisor:
         while not self._stopping:
             if self._renewing:
                 self._renew()
+            self._keep_spares()
             for child in self._children:
                 if child.process.poll() is not None and not self._stopping:
                     self._restart(child)
@@ -104,6 +112,7 @@ class Supervisor:
         """Stop every process, the last started first. Returns when all have ended."""
         self._stopping = True
         for child in reversed(self._children):
+            _dismiss(child)
             self._end(child)
         self._children.clear()
 
@@ -145,30 +154,49 @@ class Supervisor:
     def log_file(self, name: str) -> Path:
         return self._logs / f"{name}.log"
 
-    def _spawn(self, spec: ProcessSpec) -> subprocess.Popen[bytes]:
+    def _spawn(self, spec: ProcessSpec, *, spare: bool = False) -> subprocess.Popen[bytes]:
         self._logs.mkdir(parents=True, exist_ok=True)
         with self.log_file(spec.name).open("ab") as log:
             return subprocess.Popen(  # noqa: S603 — the commands are ours
-                list(spec.command),
+                list(spec.spare if spare else spec.command),
                 env=spec.environment,
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE if spare else subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
                 preexec_fn=_die_with_parent if sys.platform == "linux" else None,
             )
 
+    def _keep_spares(self) -> None:
+        """Start the next spare that is wanted, one at a time: they must not slow down what was just renewed."""
+        wanted = [child for child in self._children if child.spec.spare]
+        for child in wanted:
+            if child.spare is not None and child.spare.poll() is not None:
+                _dismiss(child)
+        late = next((child for child in wanted if child.spare is None), None)
+        if late is not None and time.monotonic() > self._next_spare:
+            late.spare, self._next_spare = self._spawn(late.spec, spare=True), time.monotonic() + SPARE_SECONDS
+
     def _renew(self) -> None:
-        """What does not come up again is said and tried again like whatever else died; the others go on."""
+        """What does not come up again is said and tried again like whatever else died; the others go on.
+
+        All are stopped together, and then started together: they wait for each other's systems, not for each other.
+        """
         names, self._renewing = self._renewing, ()
-        for child in [one for name in names for one in self._children if one.spec.name == name]:
+        renewed = [one for name in names for one in self._children if one.spec.name == name]
+        for child in renewed:
+            _signal_group(child.process, signal.SIGTERM)
+        for child in renewed:
             self._end(child)
             child.spec.renewed()
-            child.process, child.started, child.failures = self._spawn(child.spec), time.monotonic(), 0
+            child.process = _told(child) or self._spawn(child.spec)
+            child.started, child.failures = time.monotonic(), 0
+        for child in renewed:
             try:
                 self._await_ready(child)
             except Unavailable as error:
                 self._say(str(error))
+        self._next_spare = time.monotonic() + SPARE_SECONDS
         self._changed()
 
     def _end(self, child: _Child) -> None:
@@ -275,6 +303,30 @@ def _die_with_parent() -> None:
 def _signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, number)
+
+
+def _told(child: _Child) -> subprocess.Popen[bytes] | None:
+    """The child's spare, told to become it; None where there is none that lives."""
+    spare, child.spare = child.spare, None
+    if spare is None or spare.stdin is None or spare.poll() is not None:
+        return None
+    try:
+        spare.stdin.write(LINE)
+        spare.stdin.close()
+    except BrokenPipeError:
+        spare.wait()
+        return None
+    return spare
+
+
+def _dismiss(child: _Child) -> None:
+    """End the child's spare, if it has one."""
+    spare, child.spare = child.spare, None
+    if spare is not None:
+        _signal_group(spare, signal.SIGKILL)
+        spare.wait()
+        if spare.stdin is not None:
+            spare.stdin.close()
 
 
 def _cause(code: int | None) -> str:

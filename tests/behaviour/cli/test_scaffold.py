@@ -3,52 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sysconfig
-import venv
-from dataclasses import dataclass
+import shlex
 from pathlib import Path
 
 import pytest
 
 from chargehand.cli.main import run
-
-
-@dataclass(frozen=True)
-class Customer:
-    """A project that is installed as its README says, in an environment with this one's packages."""
-
-    folder: Path
-    python: Path
-
-    def says(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("CHARGEHAND_")}
-        environment["PATH"] = os.pathsep.join(
-            (sysconfig.get_path("scripts"), environment["PATH"])
-        )  # programs of packages
-        return subprocess.run(
-            [str(self.python), "-m", *arguments], cwd=self.folder, env=environment, capture_output=True, text=True
-        )
-
-    def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return self.says("chargehand.cli", *arguments)
+from fixtures.customer import Customer, new_customer
 
 
 @pytest.fixture(scope="module")
 def customer(tmp_path_factory: pytest.TempPathFactory) -> Customer:
-    home = tmp_path_factory.mktemp("customer")
-    folder = home / "acme-agents"
-    assert run(["init", str(folder)]) == 0
-    venv.create(home / "env", with_pip=True)
-    python = home / "env" / "bin" / "python"
-    asked = [str(python), "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"]
-    site = Path(subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip())
-    (site / "others.pth").write_text(f"import site; site.addsitedir({sysconfig.get_path('purelib')!r})\n")
-    made = Customer(folder, python)
-    installed = made.says("pip", "install", "--quiet", "--no-deps", "--no-index", "--no-build-isolation", "-e", ".")
-    assert installed.returncode == 0, installed.stderr
-    return made
+    return new_customer(tmp_path_factory.mktemp("customer"))
 
 
 def test_a_new_project_is_green_at_once(customer: Customer) -> None:
@@ -64,6 +30,31 @@ def test_a_new_project_is_green_at_once(customer: Customer) -> None:
     assert checked.returncode == 0, checked.stdout + checked.stderr
     assert "5 of 5 expected decisions hold" in checked.stdout
     assert "!" not in checked.stdout
+
+
+def _commands(readme: Path) -> list[list[str]]:
+    lines = [line.strip().partition("#")[0] for line in readme.read_text("utf-8").splitlines() if line[:4] == "    "]
+    return [shlex.split(line) for line in lines if line and not line.startswith(("python -m venv", "pip install"))]
+
+
+def test_the_commands_of_its_readmes_run(customer: Customer) -> None:
+    agent = customer.nodes("order-answer").with_name("README.md")
+    said = [" ".join(one) for one in _commands(customer.folder / "README.md") + _commands(agent)]
+    run = ["chargehand agents lint", "chargehand agents graph order-answer"]
+    elsewhere = {
+        "pytest": "test_a_new_project_is_green_at_once",
+        "pytest tests/test_order_answer.py": "the same",
+        "chargehand agents lint order-answer": "the same",
+        "chargehand policy check": "the same",
+        "chargehand agents dev": "test_agents_dev.py",
+        "chargehand login amy": "tests/docs/test_readme.py",
+        "chargehand run start order-answer --set order_number=SO-1042 --set email=li.na@example.com": "by hand",
+        "chargehand approvals list": "tests/docs/test_readme.py",
+    }
+    assert sorted(said) == sorted([*run, *elsewhere])
+    for line in run:
+        done = customer.command(*line.split()[1:])
+        assert done.returncode == 0, f"{line}: {done.stdout}{done.stderr}"
 
 
 def test_a_second_agent_is_green_too_and_takes_nothing_away(customer: Customer) -> None:

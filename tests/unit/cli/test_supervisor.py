@@ -54,6 +54,54 @@ def test_starts_waits_and_stops_without_orphans(tmp_path: Path) -> None:
         os.kill(pid, 0)
 
 
+def test_a_spare_becomes_what_is_renewed_and_none_is_left(tmp_path: Path) -> None:
+    port = free_port()
+    serve = ["http.server", str(port), "--bind", "127.0.0.1"]
+    spec = ProcessSpec(
+        name="server",
+        title="The server",
+        command=[sys.executable, "-m", *serve],
+        environment=dict(os.environ),
+        ready=lambda: answers_tcp("127.0.0.1", port),
+        spare=[sys.executable, "-m", "chargehand.cli.spare", *serve],
+    )
+    changes: list[int] = []
+    supervisor = Supervisor(tmp_path, print, lambda: changes.append(1))
+
+    def waiting() -> set[int]:
+        command = b"\0".join(one.encode() for one in spec.spare)
+        return {int(one.name) for one in Path("/proc").iterdir() if one.name.isdigit() and command in _command(one)}
+
+    became: list[int] = []
+    with supervisor.renew_on_signal("server"):
+        supervisor.start(spec)
+        first = supervisor.pids()["server"]
+
+        def meanwhile() -> None:
+            until(lambda: len(waiting()) == 1)
+            became.extend(waiting())
+            os.kill(os.getpid(), signal.SIGUSR1)
+            until(lambda: bool(changes))
+            until(lambda: bool(waiting() - set(became)))  # the next one
+            supervisor.end()
+
+        helper = threading.Thread(target=meanwhile)
+        helper.start()
+        supervisor.run()
+        helper.join()
+    assert supervisor.pids()["server"] == became[0] != first
+    assert answers_tcp("127.0.0.1", port)
+    supervisor.stop()
+    assert waiting() == set()
+
+
+def _command(process: Path) -> bytes:
+    try:
+        return (process / "cmdline").read_bytes()
+    except OSError:
+        return b""
+
+
 def test_what_is_renewed_on_a_signal_is_stopped_gently_and_answers_again(tmp_path: Path) -> None:
     port, other = free_port(), free_port()
     changes: list[int] = []

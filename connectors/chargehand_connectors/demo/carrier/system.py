@@ -50,6 +50,7 @@ demo_system = DemoSystem(
     module="chargehand_connectors.demo.carrier",
     ports=lambda settings: (settings.carrier_port,),
     settings=("CHARGEHAND_CARRIER_PORT",),
+    connectors=("logistics",),
     environment=_environment,
     serves=_serves,
     ready=lambda settings: f"http://127.0.0.1:{settings.carrier_port}/health",

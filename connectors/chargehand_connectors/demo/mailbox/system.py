@@ -37,6 +37,7 @@ demo_system = DemoSystem(
     module="chargehand_connectors.demo.mailbox",
     ports=lambda settings: (settings.smtp_port, settings.mailbox_port),
     settings=("CHARGEHAND_SMTP_PORT", "CHARGEHAND_MAILBOX_PORT"),
+    connectors=("mail",),
     environment=_environment,
     serves=_serves,
     ready=lambda settings: f"http://127.0.0.1:{settings.mailbox_port}/health",

@@ -53,6 +53,7 @@ demo_system = DemoSystem(
     module="chargehand_connectors.demo.tryton",
     ports=lambda settings: (settings.tryton_port,),
     settings=("CHARGEHAND_TRYTON_PORT",),
+    connectors=("erp", "logistics"),
     environment=_environment,
     serves=_serves,
     command=_command,
