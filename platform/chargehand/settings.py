@@ -86,6 +86,7 @@ class Settings(BaseSettings):
         None, ge=0, description="US dollars for a million tokens answered; none: unknown."
     )
     model_api_key: SecretStr | None = Field(None, description="Key for that endpoint.")
+    model_stream: bool = Field(True, description="Ask it to stream, so that people read an answer while it is written.")
 
     witnesses: str = Field("", description="Witnesses of the action log: `URL KEY`, several separated by `;`.")
     siem_url: str | None = Field(None, description="Where the log is streamed: syslog+tcp://host:port or https://…")

@@ -6,6 +6,7 @@ given, so that a worker that dies after asking does not pay again.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,21 +16,25 @@ from typing import Any, cast
 import orjson
 from langchain_core.messages import AIMessage, message_to_dict, messages_from_dict
 from langchain_openai import ChatOpenAI
-from openai import APIConnectionError, APIStatusError, APITimeoutError, OpenAIError
+from openai import APIStatusError, OpenAIError
 from pydantic import SecretStr
 
 from chargehand import clock
 from chargehand.database import Database, Transaction
 from chargehand.errors import BadInput, Unavailable
-from chargehand.models import store
-from chargehand.models.budget import Room, reserve
+from chargehand.models import store, streaming
+from chargehand.models.budget import Room, reserve, tokens_of
 from chargehand.models.model import ModelAnswer, ModelRequest, Usage
 from chargehand.models.prices import Price
+from chargehand.models.streaming import RETRYABLE, How
+from chargehand.models.words import Tell, fit, text_of
 from chargehand.settings import Settings
 
 TIERS = ("light", "standard", "strong")
 TIMEOUT_SECONDS = 120.0
-_RETRYABLE = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
+"""Of silence."""
+
+logger = logging.getLogger("chargehand.models")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +45,7 @@ class Endpoint:
     model: str
     api_key: SecretStr | None = None
     price: Price | None = None
+    stream: bool = True
 
 
 class Models:
@@ -49,6 +55,7 @@ class Models:
         self.endpoints = dict(endpoints)
         self.db = db
         self._clients: dict[tuple[str, float], ChatOpenAI] = {}
+        self._how: dict[Endpoint, How] = {}
 
     @classmethod
     def from_settings(cls, given: Settings, db: Database | None = None) -> Models:
@@ -60,7 +67,7 @@ class Models:
         price = None
         if given.model_price_in is not None and given.model_price_out is not None:
             price = Price(given.model_price_in, given.model_price_out)
-        endpoint = Endpoint(given.model_base_url, given.model_name, given.model_api_key, price)
+        endpoint = Endpoint(given.model_base_url, given.model_name, given.model_api_key, price, given.model_stream)
         return cls(dict.fromkeys(TIERS, endpoint), db)
 
     def tiers(self) -> frozenset[str]:
@@ -69,12 +76,12 @@ class Models:
     def has_model(self, tier: str = "light") -> bool:
         return tier in self.endpoints
 
-    async def ask(self, request: ModelRequest) -> ModelAnswer:
-        """One question, one answer.
+    async def ask(self, request: ModelRequest, tell: Tell | None = None) -> ModelAnswer:
+        """One question, one answer. `tell` hears its words as they come; those of a kept answer are not told again.
 
         Raises:
             BadInput: no model is configured for the tier, its budget is used up, or the endpoint refuses the request.
-            Unavailable: the endpoint does not answer now; asking again is right.
+            Unavailable: the endpoint does not answer now, or broke off; asking again is right, and nothing is kept.
         """
         kept = await self._kept(request)
         if kept is not None:
@@ -89,19 +96,27 @@ class Models:
         if room is not None:
             options["max_tokens"] = room.answer_tokens
         began = time.monotonic()
+        endpoint = self.endpoints[request.tier]
+        how = self._how.get(endpoint, How.TEXT_AND_USAGE if endpoint.stream else How.WHOLE)
         try:
-            message = await client.ainvoke(messages_from_dict(request.messages), **options)
-        except (APIConnectionError, APITimeoutError) as error:
-            raise Unavailable(f"The model endpoint does not answer: {type(error).__name__}.") from error
+            message, known = await streaming.ask(
+                client, messages_from_dict(request.messages), options, how, tell or _to_nobody
+            )
         except APIStatusError as error:
             detail = f"The model endpoint answered {error.status_code}."
-            if error.status_code in _RETRYABLE:
+            if error.status_code in RETRYABLE:
                 raise Unavailable(detail) from error
             await self._release(request)
             raise BadInput(f"{detail} {error.message}", field="chat_model", value=request.tier) from error
         except OpenAIError as error:  # e.g. an answer that was cut off
             raise BadInput(f"The model's answer can't be used: {error}", field="chat_model") from error
-        answer = ModelAnswer(message_to_dict(message), self._usage(request.tier, message, time.monotonic() - began))
+        if known is not how:
+            logger.warning("%s at %s is asked as %s from now on.", endpoint.model, endpoint.base_url, known.name)
+            self._how[endpoint] = known
+        if isinstance(message.content, str):
+            message.content = fit(message.content)
+        usage = self._usage(request, message, room, time.monotonic() - began)
+        answer = ModelAnswer(message_to_dict(message), usage)
         await self._keep(request, answer)
         return answer
 
@@ -123,13 +138,18 @@ class Models:
                 temperature=temperature,
                 max_retries=0,
                 timeout=TIMEOUT_SECONDS,
+                stream_chunk_timeout=TIMEOUT_SECONDS,
             )
         return self._clients[key]
 
-    def _usage(self, tier: str, message: AIMessage, seconds: float) -> Usage:
-        used: Any = message.usage_metadata or {}
-        tokens_in, tokens_out = int(used.get("input_tokens", 0)), int(used.get("output_tokens", 0))
-        endpoint = self.endpoints[tier]
+    def _usage(self, request: ModelRequest, message: AIMessage, room: Room | None, seconds: float) -> Usage:
+        used: Any = message.usage_metadata
+        if used:
+            tokens_in, tokens_out = int(used.get("input_tokens", 0)), int(used.get("output_tokens", 0))
+        else:  # the endpoint does not count: what was reserved may have been used, and no budget takes it for nothing
+            tokens_in = tokens_of(_question(request))
+            tokens_out = room.answer_tokens if room else tokens_of(_answer(message))
+        endpoint = self.endpoints[request.tier]
         cost = endpoint.price.of(tokens_in, tokens_out) if endpoint.price else None
         return Usage(endpoint.model, tokens_in, tokens_out, cost, seconds=seconds)
 
@@ -139,8 +159,7 @@ class Models:
             return None
         endpoint = self.endpoints.get(request.tier)
         price = endpoint.price if endpoint else None
-        question = orjson.dumps([request.messages, request.tools, request.response_format], default=str)
-        return await self.db.write(lambda tx: reserve(tx, request, question, price))
+        return await self.db.write(lambda tx: reserve(tx, request, _question(request), price))
 
     async def _release(self, request: ModelRequest) -> None:
         """The endpoint refused: nothing was used."""
@@ -183,3 +202,16 @@ class Models:
             store.keep(tx, row)
 
         await self.db.write(unit)
+
+
+def _question(request: ModelRequest) -> bytes:
+    return orjson.dumps([request.messages, request.tools, request.response_format], default=str)
+
+
+def _answer(message: AIMessage) -> bytes:
+    calls = orjson.dumps([message.tool_calls, message.invalid_tool_calls], default=str) if message.tool_calls else b""
+    return text_of(message_to_dict(message)).encode() + calls
+
+
+def _to_nobody(_: str) -> None:
+    """Nobody listens."""

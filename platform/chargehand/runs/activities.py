@@ -22,6 +22,7 @@ from chargehand.database import Database, Transaction
 from chargehand.errors import Ambiguous, ChargehandError, ConnectorUnavailable, NotFound, Unavailable
 from chargehand.gateway.model import ApprovalNeeded, ToolCall
 from chargehand.models.model import Limits, ModelAnswer, ModelRequest
+from chargehand.models.words import Tell, text_of
 from chargehand.outcome import Outcome
 from chargehand.runs import saved_store, store
 from chargehand.runs.heartbeat import heartbeat
@@ -44,6 +45,8 @@ from chargehand.runs.payloads import (
 )
 from chargehand.runs.rows import dumps, loads
 from chargehand.runs.sizes import too_large
+from chargehand.runs.speech import Speech
+from chargehand.runs.text_store import Call
 from chargehand.settings import settings
 
 
@@ -60,7 +63,7 @@ class Models(Protocol):
 
     def tiers(self) -> frozenset[str]: ...
 
-    async def ask(self, request: ModelRequest) -> ModelAnswer: ...
+    async def ask(self, request: ModelRequest, tell: Tell | None = None) -> ModelAnswer: ...
 
 
 class Reminders(Protocol):
@@ -162,7 +165,10 @@ class GatewayActivities:
 
     @activity.defn(name="model_call")
     async def model_call(self, given: ModelCallIn) -> ModelCallOut:
-        """Ask the configured model; the answer is kept by key, so that a crash does not pay twice."""
+        """Ask the configured model; the answer is kept by key, so that a crash does not pay twice.
+
+        What it says is written as it comes, and all of it before this returns.
+        """
         facts = await self._run(given.telling)
         await self._tell(facts, given.telling)
         request = ModelRequest(
@@ -175,13 +181,18 @@ class GatewayActivities:
             limits=Limits(given.call_limit, given.token_limit, given.cost_limit),
             **given.request,
         )
-        async with heartbeat():
+        call = Call(facts.tenant, facts.run, given.position, given.step, given.asked)
+        async with heartbeat(), Speech(self.db, call) as speech:
             try:
-                answer = await self.models.ask(request)
+                answer = await self.models.ask(request, speech.tell)
             except Unavailable as error:
                 return ModelCallOut(unavailable=str(error))
             except ChargehandError as error:
                 return ModelCallOut(error=str(error))
+            try:
+                await speech.complete(text_of(answer.message))
+            except Unavailable as error:  # the answer is kept: the next attempt finds it, and says it
+                raise _again(error) from error
         return ModelCallOut(message=answer.message, usage=answer.usage.as_json())
 
     @activity.defn(name="model_tiers")

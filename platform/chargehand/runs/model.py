@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
@@ -136,6 +137,26 @@ class PersonTask:
     answer: Any = None
     answered_by: str = ""
     answered_at: datetime | None = None
+
+@dataclass(frozen=True, slots=True)
+class RunText:
+    """A piece of what a model writes while it answers the call at `position`.
+
+    It follows the event numbered `after`, as the `part`th piece there. `start` counts the characters of the same
+    `attempt` before it; a new attempt says everything anew. `left_out` characters follow it that are not kept.
+    """
+
+    run: str
+    position: int
+    attempt: int
+    start: int
+    after: int
+    part: int
+    at: datetime
+    step: str
+    text: str
+    left_out: int = 0
+
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,10 +65,13 @@ class ToolCallOut(_Payload):
 
 
 class ModelCallIn(_Payload):
+    """`asked` is the number of the event that tells of the call, which another activity may be the one to write."""
+
     request: dict[str, Any]
     position: int
     step: str
     telling: Telling
+    asked: int = 0
     token_limit: int | None = None
     call_limit: int | None = None
     cost_limit: Decimal | None = None

@@ -23,7 +23,8 @@ from chargehand.identity.service import Identity
 from chargehand.models.store import cost_of_runs
 from chargehand.runs import show
 from chargehand.runs.figures import figures, versions
-from chargehand.runs.model import PersonTask, RunDetail
+from chargehand.runs.following import Place, place_of
+from chargehand.runs.model import PersonTask, RunDetail, RunText
 from chargehand.runs.service import RunService
 from chargehand.runs.story import Story
 from chargehand.runs.triggers import batches
@@ -44,6 +45,7 @@ from chargehand.runs.views import (
     RunEventView,
     RunPage,
     RunState,
+    RunTextView,
     SendEvent,
     SentEventView,
     StartedRows,
@@ -57,6 +59,7 @@ from chargehand.settings import settings
 router = APIRouter(tags=["runs"])
 Fleet = Annotated[SignedIn, may("read_runs")]
 PING_SECONDS = 15
+PLACE = r"^\d{1,18}(\.\d{1,18})?$"
 BATCH = 500
 
 
@@ -219,7 +222,10 @@ async def list_steps(
 ) -> StepPage:
     """The story of a run, oldest first."""
     story = await _story(request, who, await _visible(request, who, run))
-    steps = [step for seq, step in sorted(story.steps.items()) if seq > after]
+    steps = [step for _, step in sorted(story.steps.items())]
+    if story.payloads:
+        steps = show.with_texts(steps, await _runs(request).texts(who, run))
+    steps = [step for step in steps if step.seq > after]
     more = len(steps) > limit
     return StepPage(items=steps[:limit], next=str(steps[limit - 1].seq) if more else None)
 
@@ -228,32 +234,47 @@ async def list_steps(
     "/runs/{run}/events",
     operation_id="followRun",
     response_class=StreamingResponse,
-    responses={200: {"model": RunEventView, "content": {"text/event-stream": {}}, "description": "Named `run`, `end`"}},
+    responses={
+        200: {
+            "model": RunEventView | RunTextView,
+            "content": {"text/event-stream": {}},
+            "description": "Named `run`, `text`, `end`",
+        }
+    },
 )
 async def follow_run(
-    run: str, request: Request, who: Caller, last_event_id: Annotated[int, Header(ge=0)] = 0
+    run: str,
+    request: Request,
+    who: Caller,
+    last_event_id: Annotated[str, Header(pattern=PLACE, description="The last id seen, e.g. `12` or `12.3`")] = "0",
 ) -> EventSourceResponse:
-    """Server-sent events of a run, named `run`; resumes after `Last-Event-ID` without a gap.
+    """Server-sent events of a run; resumes after `Last-Event-ID` without a gap and without a repeat.
 
-    When the run has ended an event named `end` follows and the stream closes.
+    `run`: something happened. `text`: the next words of a model that answers; they come after the `run` event that
+    says that it was asked, and before the one that says that it has answered. When the run has ended an event named
+    `end` follows and the stream closes.
     """
     detail = await _visible(request, who, run)
-    return EventSourceResponse(_events(request, who, detail, last_event_id), ping=PING_SECONDS)
+    return EventSourceResponse(_events(request, who, detail, Place.parse(last_event_id)), ping=PING_SECONDS)
 
 
-async def _events(request: Request, who: SignedIn, detail: RunDetail, after: int) -> AsyncIterator[ServerSentEvent]:
+async def _events(request: Request, who: SignedIn, detail: RunDetail, after: Place) -> AsyncIterator[ServerSentEvent]:
     runs = _runs(request)
     story = Story(payloads=_sees_payloads(request, who, detail))
     seen = 0
-    while seen < after and (events := await runs.events(who, detail.id, after=seen, limit=min(BATCH, after - seen))):
+    while seen < after.seq and (
+        events := await runs.events(who, detail.id, after=seen, limit=min(BATCH, after.seq - seen))
+    ):
         for event in events:  # the story before the point of resumption, told to nobody
             story.add(event)
             seen = event.seq
-    async for event in runs.follow(who, detail.id, after=after):
-        step = story.add(event)
-        now = await runs.get(who, detail.id)
-        view = show.event(now, event, step, story)
-        yield ServerSentEvent(view.model_dump_json(), event="run", id=str(event.seq), retry=1000)
+    async for found in runs.follow(who, detail.id, after=after):
+        if isinstance(found, RunText):
+            name, view = "text", show.text(found, story)
+        else:
+            step = story.add(found)
+            name, view = "run", show.event(await runs.get(who, detail.id), found, step, story)
+        yield ServerSentEvent(view.model_dump_json(), event=name, id=str(place_of(found)), retry=1000)
     yield ServerSentEvent("{}", event="end")
 
 

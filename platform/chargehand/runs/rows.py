@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
 import orjson
@@ -41,6 +41,19 @@ def event(row: Mapping[str, Any]) -> RunEvent:
         step=row["step"],
         data=loads(row["data"]) or {},
     )
+
+
+def events_on(found: Iterable[Mapping[str, Any]], after: int, *, gaps: bool) -> list[RunEvent]:
+    """Events behind number `after` up to the first gap, unless `gaps` are for good.
+
+    Two activities of one run may commit out of order; what is behind a gap comes with the next look.
+    """
+    events: list[RunEvent] = []
+    for row in found:
+        if row["seq"] != after + len(events) + 1 and not gaps:
+            break
+        events.append(event(row))
+    return events
 
 
 def task(row: Mapping[str, Any]) -> PersonTask:

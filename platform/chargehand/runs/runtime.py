@@ -275,6 +275,7 @@ class TemporalRuntime(Hops):
         await self._begin()
         refuse_large("What the model is asked", "chat_model", request)
         self.journal.add("model.asked", {"tier": request["tier"], "position": position}, step=step)
+        asked = self.journal.seq
         delays = iter(MODEL_RETRIES)
         while True:
             answer = await self._gateway(
@@ -284,6 +285,7 @@ class TemporalRuntime(Hops):
                     position=position,
                     step=step,
                     telling=telling,
+                    asked=asked,
                     token_limit=self.spec.budget.tokens,
                     call_limit=self.spec.budget.model_calls,
                     cost_limit=self.spec.budget.dollars,

@@ -6,7 +6,6 @@ the run's id is the workflow's, so starting twice starts once.
 
 from __future__ import annotations
 
-import asyncio
 import base64
 from collections.abc import AsyncIterator, Iterable, Mapping
 from datetime import datetime
@@ -30,6 +29,7 @@ from chargehand.identity.model import SignedIn
 from chargehand.runs import rows, store
 from chargehand.runs.activities import RunFacts
 from chargehand.runs.client import Connect
+from chargehand.runs.following import Place, follow
 from chargehand.runs.model import (
     ENDED,
     OPEN,
@@ -39,15 +39,17 @@ from chargehand.runs.model import (
     RunDetail,
     RunEvent,
     RunState,
+    RunText,
 )
 from chargehand.runs.payloads import RunInput
 from chargehand.runs.retry import Retries
 from chargehand.runs.rows import dumps
 from chargehand.runs.starts import Policy, may_start, may_steer, may_use, new_row, not_narrowed, run_record, write_start
 from chargehand.runs.steering import Steering, Withdrawals
+from chargehand.runs.text_store import Said, texts_of
 from chargehand.settings import settings
 
-FOLLOW_SECONDS = 0.25
+START = Place()
 
 
 class RunService:
@@ -220,31 +222,20 @@ class RunService:
         detail = await self.get(who, run)
         return await self._events(detail, after, limit)
 
-    async def follow(self, who: SignedIn, run: str, *, after: int = 0) -> AsyncIterator[RunEvent]:
-        """Events as they come, from `after` on, none twice, none left out; ends when the run has ended."""
-        while True:
-            detail = await self.get(who, run)  # read before its events: an ended run has all of them by then
-            found = await self._events(detail, after, 500)
-            for one in found:
-                yield one
-                after = one.seq
-            if found:
-                continue
-            if detail.state in ENDED:
-                return
-            await asyncio.sleep(FOLLOW_SECONDS)
+    async def follow(self, who: SignedIn, run: str, *, after: Place = START) -> AsyncIterator[RunEvent | RunText]:
+        """Events, and what models write between them, as they come; ends when the run has ended. Raises NotFound."""
+        async for one in follow(self.db, who.principal.tenant, run, after):
+            yield one
+
+    async def texts(self, who: SignedIn, run: str) -> Mapping[int, Said]:
+        """What models wrote in a run, by the position of the call: of each the newest attempt."""
+        return await self.db.read(lambda connection: texts_of(connection, who.principal.tenant, run))
 
     async def _events(self, detail: RunDetail, after: int, limit: int) -> tuple[RunEvent, ...]:
         found = await self.db.read(
             lambda connection: store.read_events(connection, detail.tenant, detail.id, after, limit)
         )
-        events: list[RunEvent] = []
-        for row in found:
-            # Two activities of one run may commit out of order; what is behind a gap comes with the next look.
-            if row["seq"] != after + len(events) + 1 and detail.state not in ENDED:
-                break
-            events.append(rows.event(row))
-        return tuple(events)
+        return tuple(rows.events_on(found, after, gaps=detail.state in ENDED))
 
     # Act
 

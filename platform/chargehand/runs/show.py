@@ -7,8 +7,9 @@ from decimal import Decimal
 from typing import Any
 
 from chargehand.agents.ending import Document, Ending
-from chargehand.runs.model import ENDED, PersonTask, RunDetail, RunEvent, RunSummary, Waiting
+from chargehand.runs.model import ENDED, PersonTask, RunDetail, RunEvent, RunSummary, RunText, Waiting
 from chargehand.runs.story import Story
+from chargehand.runs.text_store import Said
 from chargehand.runs.views import (
     DocumentView,
     EndingView,
@@ -19,7 +20,9 @@ from chargehand.runs.views import (
     RunEventView,
     RunFailureView,
     RunSummaryView,
+    RunTextView,
     Step,
+    TextView,
     WaitingView,
 )
 
@@ -98,6 +101,33 @@ def event(detail: RunDetail, found: RunEvent, step: Step | None, story: Story) -
         waiting=[waiting(one) for one in detail.waiting],
         result=story.shown(detail.result),
     )
+
+
+def text(found: RunText, story: Story) -> RunTextView:
+    """A piece of what a model writes; its words only for those who may see what the run is about."""
+    return RunTextView(
+        run=found.run,
+        at=found.at,
+        position=found.position,
+        attempt=found.attempt,
+        step=found.step,
+        offset=found.start,
+        text=found.text if story.payloads else None,
+        left_out=found.left_out,
+    )
+
+
+def with_texts(steps: Sequence[Step], texts: Mapping[int, Said]) -> list[Step]:
+    """Steps of models with what was written; of calls that were begun twice the last step has it."""
+    last = {step.position: step.seq for step in steps if step.position is not None}
+    return [
+        step.model_copy(
+            update={"text": TextView(attempt=said.attempt, text=said.words.text, left_out=said.words.left_out)}
+        )
+        if step.position is not None and last[step.position] == step.seq and (said := texts.get(step.position))
+        else step
+        for step in steps
+    ]
 
 
 def task(found: PersonTask, names: Names, *, may: bool) -> PersonTaskView:

@@ -169,6 +169,12 @@ def children(connection: Connection, tenant: str, run: str) -> tuple[str, ...]:
     query = select(RUN.c.id).where(RUN.c.parent == run, RUN.c.tenant == tenant).order_by(RUN.c.created_at, RUN.c.id)
     return tuple(connection.execute(query).scalars())
 
+def state_of(connection: Connection, tenant: str, run: str) -> str | None:
+    """None for what is no run of the tenant."""
+    query = select(RUN.c.state).where(RUN.c.id == run, RUN.c.tenant == tenant)
+    return connection.execute(query).scalar()
+
+
 
 def retried_as(connection: Connection, tenant: str, run: str) -> str:
     query = select(RUN.c.id).where(RUN.c.retry_of == run, RUN.c.tenant == tenant).order_by(RUN.c.created_at.desc())

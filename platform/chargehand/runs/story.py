@@ -207,10 +207,11 @@ class Story:
         what, data = event.kind.partition(".")[2], event.data
         key = f"model:{data.get('position')}"
         if what == "asked":
-            tier = str(data.get("tier") or "")
+            tier, position = str(data.get("tier") or ""), data.get("position")
             return self._begin(
-                event, key, "model", "Asks a language model", "model", parameters={"tier": tier}, model=tier
-            )
+                event, key, "model", "Asks a language model", "model",
+                parameters={"tier": tier}, model=tier, position=position,
+            )  # fmt: skip
         if what == "retry":
             return self._change(key, detail=str(data.get("why") or ""))
         tokens = int(data.get("tokens_in") or 0) + int(data.get("tokens_out") or 0)

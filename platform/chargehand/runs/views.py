@@ -152,6 +152,14 @@ class Step(BaseModel):
     parameters: dict[str, Any] = Field(default_factory=dict)
     state: StepState
     started_at: datetime
+class TextView(BaseModel):
+    """What a model wrote, as far as it is written."""
+
+    attempt: int = Field(description="From 1; a call that is asked again begins its text anew")
+    text: str
+    left_out: int = Field(0, description="Characters that follow and are not kept: of long texts 64 KiB are")
+
+
     ended_at: datetime | None = None
     attempts: int = 1
     tool: str = ""
@@ -178,6 +186,8 @@ class RunEventView(BaseModel):
     seq: int
     run: str
     at: datetime
+    position: int | None = Field(None, description="Of a model call: by which the pieces of its text name it")
+    text: TextView | None = Field(None, description="What a model wrote; null where there is none, or not for you")
     kind: str = Field(description="e.g. `node.started`, `call.asked`, `run.succeeded`")
     state: RunState
     step: Step | None = Field(description="The step that began or changed")
@@ -198,6 +208,20 @@ class RetryRun(Request):
 
 class RetryStepView(BaseModel):
     """A step at which a run can be taken up."""
+
+class RunTextView(BaseModel):
+    """One server-sent event of a run: the next piece of what a model writes while it answers."""
+
+    run: str
+    at: datetime
+    kind: Literal["model.text"] = "model.text"
+    position: int = Field(description="Of the model call, as its step says; calls at the same time take turns")
+    attempt: int = Field(description="From 1; with a higher one the text of that position begins anew")
+    step: str = Field(description="The node that asked")
+    offset: int = Field(description="Characters (Unicode code points) of this attempt before the piece")
+    text: str | None = Field(description="Null for those who may not see what the run is about")
+    left_out: int = Field(0, description="Characters that follow and are not kept: of long texts 64 KiB are")
+
 
     number: int
     nodes: list[str]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -14,11 +15,13 @@ from chargehand.errors import BadInput
 from chargehand.models.budget import room
 from chargehand.models.model import ModelAnswer, ModelRequest, Usage, Used
 from chargehand.models.prices import Price
+from chargehand.models.words import Tell, text_of
 
 Line = str | dict[str, Any] | AIMessage | ModelAnswer | Callable[[ModelRequest], Any]
 """A text; a dict, given as JSON (structured output); a message as it is (tool calls); a whole answer, with what it
 used; a function of the request."""
 
+_WORDS = re.compile(r"\s*\S+|\s+")
 _FREE = Price(Decimal(0), Decimal(0))
 
 
@@ -33,8 +36,8 @@ class ScriptedModel:
     def tiers(self) -> frozenset[str]:
         return frozenset({"light", "standard", "strong"})
 
-    async def ask(self, request: ModelRequest) -> ModelAnswer:
-        """The next line. Raises BadInput when there is none left, or the run's budget has no room for it."""
+    async def ask(self, request: ModelRequest, tell: Tell | None = None) -> ModelAnswer:
+        """The next line, told word by word. Raises BadInput when there is none left, or the budget has no room."""
         if request.key not in self._said:
             if request.limits:
                 room(request.limits, self._used(request.run), orjson.dumps(request.messages, default=str), _FREE)
@@ -44,6 +47,9 @@ class ScriptedModel:
             self.requests.append(request)
             said = line(request) if callable(line) else line
             self._said[request.key] = said if isinstance(said, ModelAnswer) else _answer(said)
+            if tell is not None:
+                for word in _WORDS.findall(text_of(self._said[request.key].message)):
+                    tell(word)
         return self._said[request.key]
 
     def _used(self, run: str) -> Used:

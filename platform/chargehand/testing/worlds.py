@@ -74,7 +74,8 @@ class NoModel:
     def tiers(self) -> frozenset[str]:
         return frozenset()
 
-    async def ask(self, request: Any) -> Any:
+    async def ask(self, request: Any, tell: Any = None) -> Any:
+        del tell
         raise AssertionError(f"no model is configured, and {request.step} asked one")
 
 

@@ -12,6 +12,7 @@ from chargehand import agent
 from chargehand.agents.execution import to_json
 from chargehand.agents.model import AgentSpec
 from chargehand.models.model import ModelAnswer, ModelRequest
+from chargehand.models.words import Tell
 from chargehand.testing import ScriptedModel, World, world
 from fixtures.agents_langgraph import PROGRAMS, Program
 
@@ -27,8 +28,8 @@ class ScriptByAgent:
     def tiers(self) -> frozenset[str]:
         return frozenset({"light"})
 
-    async def ask(self, request: ModelRequest) -> ModelAnswer:
-        return await self.models[request.agent].ask(request)
+    async def ask(self, request: ModelRequest, tell: Tell | None = None) -> ModelAnswer:
+        return await self.models[request.agent].ask(request, tell)
 
 
 def declared(program: Program) -> AgentSpec:

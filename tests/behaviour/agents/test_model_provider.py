@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import threading
 from collections.abc import Generator
-from contextlib import contextmanager
 from decimal import Decimal
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -21,56 +17,9 @@ from chargehand.errors import BadInput, Unavailable
 from chargehand.models.model import Limits, ModelRequest
 from chargehand.models.provider import Models
 from chargehand.settings import Settings
+from fixtures.model_vendor import vendor
 
-ANSWER = {
-    "id": "x",
-    "object": "chat.completion",
-    "created": 1,
-    "model": "tiny",
-    "choices": [{"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": "Hello"}}],
-    "usage": {"prompt_tokens": 1000, "completion_tokens": 500, "total_tokens": 1500},
-}
-
-
-class FakeEndpoint(HTTPServer):
-    """Answers with `status`; keeps what it was asked."""
-
-    def __init__(self) -> None:
-        self.status = 200
-        self.asked: list[dict[str, Any]] = []
-        super().__init__(("127.0.0.1", 0), _Handler)
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}/v1"
-
-
-class _Handler(BaseHTTPRequestHandler):
-    server: FakeEndpoint
-
-    def do_POST(self) -> None:
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        self.server.asked.append({"authorization": self.headers["Authorization"], **body})
-        answer = ANSWER if self.server.status == 200 else {"error": {"message": "no"}}
-        self.send_response(self.server.status)
-        self.send_header("Content-Type", "application/json")
-        self.end_headers()
-        self.wfile.write(json.dumps(answer).encode())
-
-    def log_message(self, *_: Any) -> None:
-        """Quiet."""
-
-
-@contextmanager
-def endpoint() -> Generator[FakeEndpoint]:
-    with FakeEndpoint() as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield server
-        finally:
-            server.shutdown()
-            thread.join()
+endpoint = vendor
 
 
 def request(key: str = "k", **changes: Any) -> ModelRequest:
@@ -87,13 +36,14 @@ def request(key: str = "k", **changes: Any) -> ModelRequest:
     return ModelRequest(**{**given, **changes})
 
 
-def models(url: str, db: Database | None = None) -> Models:
+def models(url: str, db: Database | None = None, **changes: Any) -> Models:
     given = Settings(
         model_base_url=url,
         model_name="tiny",
         model_api_key=SecretStr("s3cret"),
         model_price_in=Decimal(2),
         model_price_out=Decimal(6),
+        **changes,
     )
     return Models.from_settings(given, db)
 

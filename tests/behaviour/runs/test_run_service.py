@@ -20,6 +20,7 @@ from chargehand.connectors.declare import Result
 from chargehand.errors import BadInput, Conflict, Forbidden, NotFound, RuntimeUnavailable
 from chargehand.identity.model import Principal, SignedIn
 from chargehand.outcome import Outcome
+from chargehand.runs.following import Place
 from chargehand.runs.model import RunEvent
 from chargehand.runs.outbox import Outbox
 from chargehand.runs.service import RunService
@@ -201,12 +202,15 @@ async def test_followers_hear_each_event_once_and_resume_where_they_stopped(tmp_
         run = await here.start("buyer", want("pay"))
         first: list[RunEvent] = []
         async for event in here.runs.follow(here.person("amy"), run.id):
+            assert isinstance(event, RunEvent)
             first.append(event)
             if event.kind == "call.asked":
                 break
         await here.verdict(await here.approval(run.id), by="li")
-        rest = [event async for event in here.runs.follow(here.person("amy"), run.id, after=first[-1].seq)]
-    numbers = [event.seq for event in [*first, *rest]]
+        after = Place(first[-1].seq)
+        rest = [one async for one in here.runs.follow(here.person("amy"), run.id, after=after)]
+    assert isinstance(rest[-1], RunEvent)
+    numbers = [event.seq for event in [*first, *rest] if isinstance(event, RunEvent)]
     assert numbers == list(range(1, len(numbers) + 1))
     assert rest[-1].kind == "run.succeeded"
 
