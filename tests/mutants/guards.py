@@ -329,6 +329,33 @@ GUARDS: tuple[Guard, ...] = (
         ERASURE + "test_nothing_is_readable_afterwards_and_every_proof_holds",
     ),
     _guard(
+        "erase.reads", "secret", "what an intake read and did not use is emptied", "runs/erasure.py",
+        "gateway.erase_reads(tx.connection, tenant, OF_INTAKE, copies.name_of(subject))", "pass",
+        ERASURE + "test_a_mail_that_was_read_by_a_worker_that_died_is_erased_too",
+    ),
+    _guard(
+        "intake.kept", "secret", "what an intake read is kept in its runs alone", "runs/triggers/intake_page.py",
+        'copies.forget_results(tx.connection, row["tenant"], used)', "pass",
+        ERASURE + "test_a_mail_that_was_read_is_kept_in_its_run_alone_and_erased_with_it",
+    ),
+    _guard(
+        "hook.again", "once", "a message that came before a hook was changed starts nothing after it",
+        "runs/triggers/hooks.py",
+        "if (run := store.started_by(tx.connection, row, key, digest)) is not None:", "if (run := None) is not None:",
+        "behaviour/api/test_api_hooks.py::test_a_message_that_came_before_a_change_starts_nothing_after_it",
+    ),
+    _guard(
+        "intake.own", "once", "a page counts for nothing once its intake was changed", "runs/triggers/intake_page.py",
+        'OWN = ("state", "cursor", "arguments", "mapping")', 'OWN = ("state", "cursor")',
+        "behaviour/runs/test_intakes.py::test_what_is_changed_while_it_is_read_is_read_again",
+    ),
+    _guard(
+        "hook.maker", "denies", "what acts by one person's word is changed by nobody else's", "runs/triggers/behalf.py",
+        'if row["made_by"] != who.principal.id:', "if False:",
+        "behaviour/api/test_api_hooks.py::test_a_hook_is_changed_by_its_maker_and_keeps_its_secret",
+        "behaviour/runs/test_intakes.py::test_a_change_is_checked_as_a_new_one_and_nobody_elses",
+    ),
+    _guard(
         "erase.caps", "exact", "an erasure frees no budget", "gateway/copies.py",
         'KEPT_ARGUMENTS = (*AMOUNT_FIELDS, "currency")', "KEPT_ARGUMENTS: tuple[str, ...] = ()",
         ERASURE + "test_erased_calls_stay_what_they_were",

@@ -50,6 +50,23 @@ def create(
         _say_secret(made, api.url, as_json=as_json)
 
 
+@app.command("edit")
+def edit(
+    hook: HookId,
+    name: Annotated[str, typer.Option(help="Another name.")] = "",
+    maps: Maps = None,
+    as_json: Json = False,
+) -> None:
+    """Change your hook's name or, as a whole, its mapping. What you leave out stays; so do address and secret."""
+    body = {**({"name": name} if name else {}), **({"mapping": fields(maps)} if maps else {})}
+    with Api() as api:
+        found = api.patch(HookView, f"/hooks/{hook}", body)
+    if as_json:
+        json_out(found)
+        return
+    out.print(f"[green]✓[/] {clean(found.name)}: {found.id}")
+
+
 @app.command("list")
 def list_hooks(as_json: Json = False) -> None:
     """The hooks that you may manage."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -47,6 +47,30 @@ def create(
         return
     out.print(f"[green]✓[/] {clean(made.name)}: {made.id}")
     err.print(f"[dim]Reads {clean(made.tool)} every {made.every_seconds} s, on behalf of {clean(made.principal)}.[/]")
+
+
+@app.command("edit")
+def edit(
+    intake: IntakeId,
+    name: Annotated[str, typer.Option(help="Another name.")] = "",
+    pairs: Annotated[list[str] | None, typer.Option("--arg", help="name=value of the tool; all of them.")] = None,
+    maps: Maps = None,
+    every: Annotated[int | None, typer.Option(min=5, max=86_400, help="Seconds between two reads.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Change your intake. What you leave out stays; arguments and mapping are replaced as a whole."""
+    body: dict[str, Any] = {
+        **({"name": name} if name else {}),
+        **({"arguments": read_input("", pairs)} if pairs else {}),
+        **({"mapping": fields(maps)} if maps else {}),
+        **({} if every is None else {"every_seconds": every}),
+    }
+    with Api() as api:
+        found = api.patch(IntakeView, f"/intakes/{intake}", body)
+    if as_json:
+        json_out(found)
+        return
+    out.print(f"[green]✓[/] {clean(found.name)}: {found.id}")
 
 
 @app.command("list")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, select, update
+from sqlalchemy import ColumnElement, Connection, func, or_, select, update
 
 from chargehand.audit.erasure import parts
 from chargehand.audit.personal import ERASED
@@ -32,22 +32,41 @@ def open_calls(connection: Connection, tenant: str, runs: Sequence[str]) -> list
 
 def erase(connection: Connection, tenant: str, runs: Sequence[str]) -> int:
     """Empty the calls of these runs; how many. The digests stay: they are what the log has of the calls too."""
+    return sum(_empty(connection, tenant, CALLS.c.run.in_(some)) for some in parts(runs))
+
+
+def forget_results(connection: Connection, tenant: str, keys: Sequence[str]) -> None:
+    """Empty what these reads answered, once it has been used and nobody will ask for it by their keys again."""
+    ended = (CALLS.c.tenant == tenant) & CALLS.c.key.in_(keys) & (CALLS.c.effect == "read") & (CALLS.c.state == "done")
+    connection.execute(update(CALLS).where(ended, CALLS.c.result != "").values(result=""))
+
+
+def erase_reads(connection: Connection, tenant: str, within: str, name: str) -> int:
+    """Empty reads that no run did and whose answer is still kept, or that name `name`; how many.
+
+    `within` begins what they were done for. Nobody asks for their answers again, so those are emptied whoever they
+    speak of; what is under way is left.
+    """
+    said = (CALLS.c.exact, CALLS.c.sentence, CALLS.c.failure)
+    named = [func.lower(column).contains(name.casefold(), autoescape=True) for column in said] if name else []
+    reads = CALLS.c.run.startswith(within, autoescape=True) & (CALLS.c.effect == "read") & (CALLS.c.state == "done")
+    return _empty(connection, tenant, reads & or_(CALLS.c.result != "", *named))
+
+
+def _empty(connection: Connection, tenant: str, which: ColumnElement[bool]) -> int:
     done = 0
-    for some in parts(runs):
-        mine = (CALLS.c.tenant == tenant) & CALLS.c.run.in_(some)
-        for row in connection.execute(
-            select(CALLS.c.key, CALLS.c.exact, CALLS.c.failure, CALLS.c.finding).where(mine)
-        ).all():
-            values = {
-                "exact": _amounts(row.exact),
-                "sentence": ERASED,
-                "result": "",
-                "failure": _failure(row.failure),
-                "finding": "",
-                "counterparty": "",
-            }
-            one = (CALLS.c.tenant == tenant) & (CALLS.c.key == row.key)
-            done += connection.execute(update(CALLS).where(one).values(**values)).rowcount
+    columns = (CALLS.c.key, CALLS.c.exact, CALLS.c.failure)
+    for row in connection.execute(select(*columns).where(CALLS.c.tenant == tenant, which)).all():
+        values = {
+            "exact": _amounts(row.exact),
+            "sentence": ERASED,
+            "result": "",
+            "failure": _failure(row.failure),
+            "finding": "",
+            "counterparty": "",
+        }
+        one = (CALLS.c.tenant == tenant) & (CALLS.c.key == row.key)
+        done += connection.execute(update(CALLS).where(one).values(**values)).rowcount
     return done
 
 

@@ -30,7 +30,7 @@ from chargehand.runs.triggers.intake_store import INTAKE
 from chargehand.runs.triggers.schedule_store import SCHEDULE
 
 EMPTIED = {
-    "run": ("input", "result", "failure", "waiting"),
+    "run": ("input", "result", "failure", "waiting", "held_up"),
     "run_event": ("data",),
     "person_task": ("question", "title", "form", "answer"),
     "run_pause": ("reason",),
@@ -102,7 +102,7 @@ def erase(connection: Connection, tenant: str, runs: Sequence[str]) -> None:
     for some in parts(runs):
         mine = (RUN.c.tenant == tenant) & RUN.c.id.in_(some)
         failures = connection.execute(select(RUN.c.id, RUN.c.failure).where(mine, RUN.c.failure != "")).all()
-        empty(connection, RUN, mine, {"input": "{}", "result": "", "waiting": "[]"})
+        empty(connection, RUN, mine, {"input": "{}", "result": "", "waiting": "[]", "held_up": ""})
         for row in failures:
             empty(connection, RUN, RUN.c.id == row.id, {"failure": _failure(row.failure)})
         told = (EVENT.c.tenant == tenant) & EVENT.c.run.in_(some)
@@ -125,10 +125,16 @@ def forget_errands(connection: Connection, tenant: str) -> None:
     connection.execute(ERRAND.delete().where(ERRAND.c.tenant == tenant, ERRAND.c.asked_at < left))
 
 
+def name_of(subject: str) -> str:
+    """The name by which texts may speak of a subject; empty if it has none, or one too short to look for."""
+    name = subject.partition(":")[2].strip()
+    return "" if len(name) < SHORTEST_NAME or subject.startswith("run:") else name
+
+
 def mentions(connection: Connection, tenant: str, subject: str, but: Sequence[str]) -> tuple[Mention, ...]:
     """Where the name still stands outside of `but`, the runs that were emptied; MOST_MENTIONS at most."""
-    name = subject.partition(":")[2].strip().casefold()
-    if len(name) < SHORTEST_NAME or subject.startswith("run:"):
+    name = name_of(subject).casefold()
+    if not name:
         return ()
     emptied, found = set(but), list[Mention]()
     for where, key, columns in MAY_MENTION:

@@ -27,6 +27,8 @@ from chargehand.runs import copies
 from chargehand.runs.blobs import Blobs
 
 OF_RUN = "run:"
+OF_INTAKE = "intake_"
+"""How the ids of intakes begin, which read outside of any run."""
 
 
 class Erasures:
@@ -53,6 +55,7 @@ class Erasures:
             copies.erase(tx.connection, tenant, runs)
             copies.forget_errands(tx.connection, tenant)
             gateway.erase(tx.connection, tenant, runs)
+            gateway.erase_reads(tx.connection, tenant, OF_INTAKE, copies.name_of(subject))
             approvals.erase(tx.connection, tenant, runs)
             models.erase(tx.connection, tenant, runs)
             return keys, runs

@@ -268,6 +268,61 @@ async def test_who_may_is_policy(
     assert runs_of(db) == []
 
 
+async def test_a_hook_is_changed_by_its_maker_and_keeps_its_secret(
+    sender: Sender, li: httpx.AsyncClient, connect: Connect, db: Database
+) -> None:
+    assert (await sender.post("m1")).status_code == 202
+    hook = f"/api/hooks/{sender.hook['id']}"
+    mapping = {"text": "message", "order_number": "order.number"}
+    answer = await li.patch(hook, json={"mapping": mapping})
+    assert answer.status_code == 200, answer.text
+    assert (answer.json()["mapping"], answer.json()["name"], answer.json()["secret_number"]) == (mapping, "Web shop", 1)
+    assert (await li.patch(hook, json={"name": "The shop"})).json()["name"] == "The shop"
+    assert (await li.patch(hook, json={"name": "The shop"})).status_code == 200
+    assert (await sender.post("m2")).status_code == 202
+    texts = [json.loads(run["input"])["text"] for run in runs_of(db)]
+    assert sorted(texts) == ["The crate was open.", "damaged: The crate was open."]
+    records = (await AuditService(db).query("demo", "kind:run", personal=True)).items
+    told = [one.record.detail for one in records if one.record.detail["event"] == "hook_changed"]
+    assert [(one["before"], one["after"]) for one in reversed(told)] == [
+        ({"mapping": MAPPING}, {"mapping": mapping}),
+        ({"name": "Web shop"}, {"name": "The shop"}),
+    ], "what changes nothing is not recorded"
+    # It is checked like a new one, and what is wrong changes nothing.
+    for body, status in (
+        ({"mapping": {"text": "a["}}, 422),
+        ({"mapping": {"price": "a"}}, 422),
+        ({"name": ""}, 422),
+        ({"agent": "clerk"}, 422),
+        ({"secret": "x"}, 422),
+    ):
+        assert (await li.patch(hook, json=body)).status_code == status, body
+    # Another lead may see and disable it, but not say what it does.
+    max_ = connect()
+    assert await sign_in(max_, "max")
+    assert (await max_.get(hook)).json()["i_may_edit"] is False
+    refused = await max_.patch(hook, json={"name": "Mine now"})
+    assert (refused.status_code, "who alone may change it" in refused.text) == (403, True)
+    assert (await li.get(hook)).json()["name"] == "The shop"
+    assert (await li.get(hook)).json()["i_may_edit"] is True
+
+
+async def test_a_message_that_came_before_a_change_starts_nothing_after_it(
+    sender: Sender, li: httpx.AsyncClient, db: Database
+) -> None:
+    first = (await sender.post("m1")).json()["run"]
+    hook = f"/api/hooks/{sender.hook['id']}"
+    for mapping in ({"text": "message"}, {"text": "nowhere.to.be.found"}):
+        assert (await li.patch(hook, json={"mapping": mapping})).status_code == 200
+        again = await sender.post("m1")
+        assert (again.status_code, again.json()) == (200, {"run": first, "repeated": True})
+    other = await sender.post("m1", MESSAGE.replace(b"open", b"wet"))  # another message under its id, which makes none
+    assert other.status_code == 422
+    assert (await li.patch(hook, json={"mapping": {"text": "message"}})).status_code == 200
+    assert (await sender.post("m1", MESSAGE.replace(b"open", b"wet"))).status_code == 409
+    assert [run["id"] for run in runs_of(db)] == [first]
+
+
 async def test_a_mapping_is_checked_when_it_is_made_and_can_be_tried(li: httpx.AsyncClient) -> None:
     body: dict[str, Any] = {"name": "x", "agent": "complaint-resolution", "mapping": {"text": "a["}}
     answer = await li.post("/api/hooks", json=body)

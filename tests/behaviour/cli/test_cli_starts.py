@@ -71,6 +71,10 @@ def test_a_hook_is_made_tried_called_rotated_and_disabled(signed_in: SignedIn, s
     assert made["secret"] not in rotated
     assert post(made["secret"], "msg_2").status_code == 401
     assert "Web shop" in command("hook", "list").out
+    edited = command("hook", "edit", made["id"], "--map", "text=message", "--json").json
+    assert (edited["mapping"], edited["name"]) == ({"text": "message"}, "Web shop")
+    assert "The shop" in command("hook", "edit", made["id"], "--name", "The shop").out
+    assert command("hook", "edit", made["id"], "--map", "text=a[").code == 2
     shown = command("hook", "deliveries", made["id"]).out
     assert ("started" in shown, "bad signature" in shown) == (True, True)
     assert "disabled" in command("hook", "disable", made["id"]).out
@@ -88,3 +92,5 @@ def test_an_intake_that_can_not_be_read_is_not_made(signed_in: SignedIn) -> None
     said = command(*create, "mail.list_new", "--name", "x")
     assert (said.code, "arguments" in said.err) == (2, True)
     assert json.loads(command("intake", "list", "--json").out) == []
+    said = command("intake", "edit", "intake_01", "--every", "30")
+    assert (said.code, "There is no intake" in said.err) == (1, True)

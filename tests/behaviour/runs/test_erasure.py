@@ -15,14 +15,17 @@ import pytest
 from sqlalchemy import insert
 
 from chargehand import clock
+from chargehand.agents.catalog import AgentCatalog
 from chargehand.approvals import copies as approval_copies
 from chargehand.audit import keys
+from chargehand.audit.erasure import Erased
 from chargehand.audit.evidence import Prover
 from chargehand.audit.export_jobs import Exports
 from chargehand.audit.integrator import Integrator
 from chargehand.audit.model import Who
 from chargehand.audit.service import AuditService
 from chargehand.audit.verifier import verify
+from chargehand.connectors.definition import digest
 from chargehand.connectors.model import PersonalData, ToolResult
 from chargehand.database import Database
 from chargehand.errors import Ambiguous, BadInput, Conflict, NotFound
@@ -30,6 +33,8 @@ from chargehand.gateway import copies as gateway_copies
 from chargehand.gateway.history import CallHistory
 from chargehand.gateway.model import ApprovalNeeded
 from chargehand.gateway.service import CallService
+from chargehand.identity import store as people
+from chargehand.identity.service import new_user
 from chargehand.migrations import metadata
 from chargehand.models import copies as model_copies
 from chargehand.outcome import Failure, Outcome
@@ -37,14 +42,25 @@ from chargehand.runs import copies
 from chargehand.runs.erasure import Erasures
 from chargehand.runs.errand_store import ERRAND
 from chargehand.runs.pause_store import PAUSE
+from chargehand.runs.service import RunService
 from chargehand.runs.store import EVENT, RUN, TASK
 from chargehand.runs.triggers.hook_store import DELIVERY
-from fixtures.gateway import LI, PINS, REFUND, Clock, World, allow, ask, build_world, signed_in
+from chargehand.runs.triggers.intakes import Intakes
+from chargehand.testing import FakePolicy
+from chargehand.testing.policies import decision
+from fixtures.gateway import AMY, LI, PINS, REFUND, Clock, World, allow, ask, build_world, signed_in
+from fixtures.starting import clerk, no_temporal
 
 MARKER = "Zweigelt77kettle"
 SUBJECT = "customer:li wei"
 ROOT = Who(principal="person:root", chain=("person:root",), signed_in_by="password")
 TEXT = "erp.tell"
+
+
+class Died(Exception):
+    """A worker is gone at this point."""
+
+
 MARK = PersonalData("customer", "customer", ("customer",))
 
 
@@ -285,6 +301,114 @@ async def test_where_the_name_still_stands_is_said(lab: Lab) -> None:
     await lab.world.call("erp.get_order", run="run_2", key="another-run", arguments={"order": "of Li Wei"})
     erased = await lab.erasures.erase("demo", SUBJECT, who=ROOT, reason="asked")
     assert [(one.place, one.id) for one in erased.left] == [("tool_call", "another-run")]
+
+
+MAILS = "mail.list_new"
+FIELDS = {"what": "subject", "text": "text"}
+MAIL = {"id": "<1@shop.example>", "subject": "Broken", "text": f"I am Li Wei, and the {MARKER} is broken."}
+
+
+@pytest.fixture
+async def reading(lab: Lab) -> Intakes:
+    """An intake over the real gateway: its connector offers MAIL, and mails that name nobody."""
+    world = lab.world
+    takes: dict[str, Any] = {"type": "object", "properties": {"to": {"type": "string"}, "after": {"type": "string"}}}
+    gives: dict[str, Any] = {"type": "object", "properties": {"messages": {}, "cursor": {}}}
+    definition = {"name": "list_new", "description": MAILS, "inputSchema": takes, "outputSchema": gives}
+    world.pins.pins[MAILS] = replace(
+        PINS["erp.get_order"], tool=MAILS, digest=digest(definition), definition=definition, says="Read mail to {to}"
+    )
+
+    async def offers(tool: str, arguments: dict[str, Any], *_: Any) -> ToolResult | None:
+        if tool != MAILS:
+            return None
+        after = arguments["after"]
+        page = [] if after in ("end", "1") else [MAIL]
+        return ToolResult(tool, value={"messages": page, "cursor": "0" if after == "end" else "1"})
+
+    world.system.before = offers
+    for name in ("amy", "li"):
+        user = new_user("demo", name, name.title(), "person", clock.now())
+        world.db.write_now(lambda tx, user=user: people.add_user(tx.connection, user, "no hash"))
+    runs = RunService(world.db, no_temporal, AgentCatalog([clerk]), FakePolicy(lambda _: decision("allow")))
+    made = Intakes(world.db, runs, world.gateway)
+    await made.create(signed_in(AMY), "clerk", MAILS, name="mail", arguments={"to": "c@x.example"}, fields=FIELDS)
+    return made
+
+
+async def _erase_who_wrote(lab: Lab, run: str) -> Erased:
+    """Erase the customer of a run that a mail started, once it is over."""
+    await lab.world.call("erp.refund", run=run, key=f"pays-for-{run}")
+    over = {"state": "succeeded", "ended_at": clock.iso(clock.now())}
+    lab.world.db.write_now(lambda tx: tx.connection.execute(RUN.update().where(RUN.c.id == run).values(**over)))
+    erased = await lab.erasures.erase("demo", SUBJECT, who=ROOT, reason="asked")
+    assert erased.runs == (run,)
+    return erased
+
+
+def _reads(lab: Lab) -> list[Any]:
+    return lab.world.rows(
+        'SELECT "key", digest, outcome, result, result_digest FROM tool_call WHERE tool = :t ORDER BY "key"', t=MAILS
+    )
+
+
+async def test_a_mail_that_was_read_is_kept_in_its_run_alone_and_erased_with_it(lab: Lab, reading: Intakes) -> None:
+    lab.world.clock.pass_(minutes=2)
+    assert await reading.read_due() == 1
+    assert {read.outcome for read in _reads(lab)} == {"succeeded"}
+    assert {read.result for read in _reads(lab)} == {""}, "whoever reads again does so by a key of its own"
+    assert all(read.result_digest for read in _reads(lab)), "what was read can still be proved"
+    (run,) = lab.world.rows("SELECT id, input FROM run")
+    assert MARKER in run.input
+    await lab.world.gateway.drain()
+    lab.sign()
+    assert lab.found() != []
+    assert (await _erase_who_wrote(lab, run.id)).left == ()
+    assert lab.found() == []
+
+
+async def test_a_mail_that_was_read_by_a_worker_that_died_is_erased_too(
+    lab: Lab, reading: Intakes, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def dies(*_: Any) -> list[str]:
+        raise Died
+
+    lab.world.clock.pass_(minutes=2)
+    with monkeypatch.context() as patch:
+        patch.setattr("chargehand.runs.triggers.intakes.start_messages", dies)
+        with pytest.raises(Died):
+            await reading.read_due()
+    assert [MARKER in read.result for read in _reads(lab)].count(True) == 1
+    # Another intake reads the same mail, and starts the run: it knows nothing of the first one's reads.
+    again = Intakes(lab.world.db, reading.runs, lab.world.gateway)
+    await again.create(
+        signed_in(LI), "clerk", MAILS, name="m", arguments={"to": "c@x.example"}, fields=FIELDS, after=""
+    )
+    _, first = await reading.list(signed_in(AMY))  # the newest comes first
+    await reading.pause(signed_in(AMY), first.id)
+    assert await again.read_due() == 1
+    before = _reads(lab)
+    assert [MARKER in read.result for read in before].count(True) == 1
+    await lab.world.gateway.drain()
+    lab.sign()
+    evidence = tmp_path / "before.zip"
+    Prover(lab.world.db, lab.state, "demo").write(evidence)
+    (run,) = lab.world.rows("SELECT id FROM run")
+    assert (await _erase_who_wrote(lab, run.id)).left == ()
+    assert lab.found() == []
+    after = _reads(lab)
+    unchanged = [(read.key, read.digest, read.outcome, read.result_digest) for read in after]
+    assert unchanged == [(read.key, read.digest, read.outcome, read.result_digest) for read in before]
+    lab.sign()
+    proof = tmp_path / "after.zip"
+    Prover(lab.world.db, lab.state, "demo").write(proof)
+    key = keys.verifier_key(
+        keys.load_or_create(lab.state / "keys" / keys.LOG_KEY), keys.origin("chargehand.local", "demo")
+    )
+    assert all(verify(file, key=key).ok for file in (evidence, proof))
+    await reading.resume(signed_in(AMY), first.id)
+    lab.world.clock.pass_(minutes=2)
+    assert await reading.read_due() == 0, "its mail has started a run, and starts no other"
 
 
 OF_NOBODY = re.compile(r"alembic_version|audit_.*|budget.*|connector_quarantine|identity_.*|policy_.*")

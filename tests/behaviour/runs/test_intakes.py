@@ -20,7 +20,7 @@ from chargehand.identity import store as people
 from chargehand.outcome import Failure, Outcome
 from chargehand.runs.model import Intake
 from chargehand.runs.triggers import intake_page
-from chargehand.runs.triggers.intakes import Intakes
+from chargehand.runs.triggers.intakes import IntakeChange, Intakes
 from fixtures.starting import AMY, EVE, STRANGER, House, house
 
 __all__ = ["house"]
@@ -289,3 +289,78 @@ async def test_who_may_is_policy_and_a_tenant_sees_its_own(house: House, intakes
     for change, kind, said in bad:
         with pytest.raises(kind, match=said):
             await create(intakes, **change)
+
+
+async def test_it_is_changed_by_its_maker_and_goes_on_where_it_was(
+    house: House, intakes: Intakes, bag: FakeMailbag
+) -> None:
+    made = await create(intakes)
+    bag.add("m1", "first")
+    assert await read_all(house, intakes) == 1
+    bag.add("m2", "second")
+    changed = await intakes.change(AMY, made.id, {"name": "post", "arguments": {"to": "c@d.example"}})
+    assert (changed.name, changed.arguments, changed.mapping) == ("post", {"to": "c@d.example"}, FIELDS)
+    assert bag.calls[-1].arguments == {"to": "c@d.example", "after": "1"}, "it is read at once, to see that it works"
+    assert len(house.started()) == 1
+    fields = {"what": "join(' ', ['mail', subject])"}
+    await intakes.change(AMY, made.id, {"mapping": fields, "every_seconds": 600})
+    await intakes.change(AMY, made.id, {"every_seconds": 600})  # changes nothing
+    assert await read_all(house, intakes) == 1
+    assert {run["business_key"] for run in house.started()} == {"first", "mail second"}
+    assert clock.parse(str((await intakes.get(AMY, made.id)).next_at)) > clock.now()
+    told = [one for one in await house.records() if one["event"] == "intake_changed"]
+    assert len(told) == 2
+    assert told[0]["before"]["every_seconds"] == 60
+    assert told[0]["after"]["every_seconds"] == 600
+    # All over again by the new mapping: what has started a run starts no other.
+    await intakes.resume(AMY, made.id, after="")
+    assert await read_all(house, intakes) == 0
+    assert "by another mapping" in (await intakes.get(AMY, made.id)).last_problem
+    assert len(house.started()) == 2
+
+
+async def test_a_change_is_checked_as_a_new_one_and_nobody_elses(
+    house: House, intakes: Intakes, bag: FakeMailbag
+) -> None:
+    made = await create(intakes)
+    with pytest.raises(NotFound):
+        await intakes.change(STRANGER, made.id, {"name": "x"})
+    with pytest.raises(Forbidden):
+        await intakes.change(EVE, made.id, {"name": "x"})
+    house.denied.discard(("person:eve", "chargehand.manage_hooks"))
+    with pytest.raises(Forbidden, match="who alone may change it"):
+        await intakes.change(EVE, made.id, {"name": "x"})
+    for change, said in (({"arguments": {}}, "arguments"), ({"mapping": {"what": "a["}}, "mapping.what")):
+        with pytest.raises(BadInput, match=said):
+            await intakes.change(AMY, made.id, cast("IntakeChange", change))
+    bag.answer = lambda call: Outcome(
+        state="failed", tool=call.tool, call_key=call.key, failure=Failure(kind="invalid", detail="No such box.")
+    )
+    with pytest.raises(BadInput, match="No such box"):
+        await intakes.change(AMY, made.id, {"arguments": {"to": "nobody@b.example"}})
+    bag.answer = None
+    assert (await intakes.get(AMY, made.id)).arguments == {"to": "a@b.example"}
+    house.denied.add(("person:amy", "chargehand.manage_hooks"))
+    with pytest.raises(Forbidden):
+        await intakes.change(AMY, made.id, {"name": "x"})
+
+
+async def test_what_is_changed_while_it_is_read_is_read_again(
+    house: House, intakes: Intakes, bag: FakeMailbag, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = await create(intakes)
+    bag.add("m1", "good")
+    real, raced = bag.call, list[str]()
+
+    async def slow(call: ToolCall) -> Outcome | ApprovalNeeded:
+        answer = await real(call)
+        if not raced:
+            raced.append("once")
+            await over(house, bag).change(AMY, made.id, {"mapping": {"what": "join(' ', ['new', subject])"}})
+        return answer
+
+    monkeypatch.setattr(bag, "call", slow)
+    house.clock.ahead += timedelta(minutes=2)
+    assert await intakes.read_due() == 0, "the page was read by what stood before"
+    assert await read_all(house, intakes) == 1
+    assert [run["business_key"] for run in house.started()] == ["new good"]

@@ -611,7 +611,11 @@ export interface paths {
         delete?: never;
         options?: never;
         head?: never;
-        patch?: never;
+        /**
+         * Change Hook
+         * @description Change the name or the mapping of a hook of mine. What is left out stays; so do its address and its secret.
+         */
+        patch: operations["changeHook"];
         trace?: never;
     };
     "/api/hooks/{hook}/deliveries": {
@@ -739,7 +743,11 @@ export interface paths {
         delete: operations["deleteIntake"];
         options?: never;
         head?: never;
-        patch?: never;
+        /**
+         * Change Intake
+         * @description Change an intake of mine. What is left out stays; it goes on where it was.
+         */
+        patch: operations["changeIntake"];
         trace?: never;
     };
     "/api/intakes/{intake}/pause": {
@@ -1757,9 +1765,11 @@ export interface paths {
         };
         /**
          * Follow Run
-         * @description Server-sent events of a run, named `run`; resumes after `Last-Event-ID` without a gap.
+         * @description Server-sent events of a run; resumes after `Last-Event-ID` without a gap and without a repeat.
          *
-         *     When the run has ended an event named `end` follows and the stream closes.
+         *     `run`: something happened. `text`: the next words of a model that answers; they come after the `run` event that
+         *     says that it was asked, and before the one that says that it has answered. When the run has ended an event named
+         *     `end` follows and the stream closes.
          */
         get: operations["followRun"];
         put?: never;
@@ -2941,6 +2951,54 @@ export interface components {
             field: string;
         };
         /**
+         * ChangeHook
+         * @description What is left out stays.
+         */
+        ChangeHook: {
+            /**
+             * Mapping
+             * @description Input field → JMESPath expression over the message; empty: the message itself is the input
+             */
+            mapping?: {
+                [key: string]: string;
+            };
+            /**
+             * Name
+             * @default
+             */
+            name: string;
+        };
+        /**
+         * ChangeIntake
+         * @description What is left out stays.
+         */
+        ChangeIntake: {
+            /**
+             * Arguments
+             * @description Of the tool, without `after`
+             */
+            arguments?: {
+                [key: string]: unknown;
+            };
+            /**
+             * Every Seconds
+             * @default 60
+             */
+            every_seconds: number;
+            /**
+             * Mapping
+             * @description Input field → JMESPath expression over the message; empty: the message itself is the input
+             */
+            mapping?: {
+                [key: string]: string;
+            };
+            /**
+             * Name
+             * @default
+             */
+            name: string;
+        };
+        /**
          * ChangeSchedule
          * @description What is left out stays.
          */
@@ -3840,6 +3898,43 @@ export interface components {
             version: string;
         };
         /**
+         * HeldUpView
+         * @description Why an open run does not move, and what a person may do.
+         */
+        HeldUpView: {
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "history" | "part" | "key" | "unknown_agent" | "computing" | "step_fails" | "call_fails" | "no_release" | "no_agents" | "no_gateway";
+            /**
+             * Line
+             * @description Of the agent's code, if known
+             */
+            line: string;
+            /**
+             * Node
+             * @description Where in the agent's graph, if known
+             */
+            node: string;
+            /**
+             * Parameters
+             * @description For translation, with `kind`
+             */
+            parameters: {
+                [key: string]: string;
+            };
+            /** Sentence */
+            sentence: string;
+            /**
+             * Since
+             * Format: date-time
+             */
+            since: string;
+            /** Way Out */
+            way_out: string;
+        };
+        /**
          * HoldView
          * @description A legal hold in force.
          */
@@ -3867,6 +3962,11 @@ export interface components {
              * Format: date-time
              */
             created_at: string;
+            /**
+             * I May Edit
+             * @description Change its name and mapping: I made it
+             */
+            i_may_edit: boolean;
             /** Id */
             id: string;
             /** Made By */
@@ -3920,6 +4020,11 @@ export interface components {
              * Format: date-time
              */
             created_at: string;
+            /**
+             * I May Edit
+             * @description Change its name and mapping: I made it
+             */
+            i_may_edit: boolean;
             /** Id */
             id: string;
             /** Made By */
@@ -4059,6 +4164,11 @@ export interface components {
             cursor: string;
             /** Every Seconds */
             every_seconds: number;
+            /**
+             * I May Edit
+             * @description Change its name, arguments, mapping and how often it is read: I made it
+             */
+            i_may_edit: boolean;
             /** Id */
             id: string;
             /** Last At */
@@ -5089,7 +5199,7 @@ export interface components {
              * Kind
              * @enum {string}
              */
-            kind: "decision" | "intent" | "outcome" | "lookup" | "approval_requested" | "verdict" | "approval_closed" | "grant" | "mandate" | "reconciliation" | "run" | "model_call" | "person_task" | "policy_change" | "pin_change" | "agent_review" | "freeze" | "sign_in" | "access" | "checkpoint_key";
+            kind: "decision" | "intent" | "outcome" | "lookup" | "approval_requested" | "verdict" | "approval_closed" | "grant" | "mandate" | "reconciliation" | "run" | "model_call" | "person_task" | "policy_change" | "pin_change" | "agent_review" | "release_change" | "freeze" | "sign_in" | "access" | "checkpoint_key";
             /**
              * Outcome
              * @default
@@ -5201,6 +5311,13 @@ export interface components {
             message_id: string;
             /** Outcome */
             outcome: string;
+            /**
+             * Parameters
+             * @description For translation, with `message_id`
+             */
+            parameters?: {
+                [key: string]: unknown;
+            };
             /** Principal */
             principal: string;
             /** Run */
@@ -5493,6 +5610,8 @@ export interface components {
              */
             events: number;
             failure: components["schemas"]["RunFailureView"] | null;
+            /** @description Null while it moves, or waits as it should */
+            held_up?: components["schemas"]["HeldUpView"] | null;
             /** Id */
             id: string;
             /** Input */
@@ -5622,6 +5741,8 @@ export interface components {
             /** Ended At */
             ended_at: string | null;
             ending?: components["schemas"]["EndingView"] | null;
+            /** @description Null while it moves, or waits as it should */
+            held_up?: components["schemas"]["HeldUpView"] | null;
             /** Id */
             id: string;
             /** Principal */
@@ -5642,6 +5763,56 @@ export interface components {
             title: string;
             /** Waiting */
             waiting: components["schemas"]["WaitingView"][];
+        };
+        /**
+         * RunTextView
+         * @description One server-sent event of a run: the next piece of what a model writes while it answers.
+         */
+        RunTextView: {
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /**
+             * Attempt
+             * @description From 1; with a higher one the text of that position begins anew
+             */
+            attempt: number;
+            /**
+             * Kind
+             * @default model.text
+             * @constant
+             */
+            kind: "model.text";
+            /**
+             * Left Out
+             * @description Characters that follow and are not kept: of long texts 64 KiB are
+             * @default 0
+             */
+            left_out: number;
+            /**
+             * Offset
+             * @description Characters (Unicode code points) of this attempt before the piece
+             */
+            offset: number;
+            /**
+             * Position
+             * @description Of the model call, as its step says; calls at the same time take turns
+             */
+            position: number;
+            /** Run */
+            run: string;
+            /**
+             * Step
+             * @description The node that asked
+             */
+            step: string;
+            /**
+             * Text
+             * @description Null for those who may not see what the run is about
+             */
+            text: string | null;
         };
         /** SavedQueryView */
         SavedQueryView: {
@@ -5969,6 +6140,11 @@ export interface components {
              * @default
              */
             parent: string;
+            /**
+             * Position
+             * @description Of a model call: by which the pieces of its text name it
+             */
+            position?: number | null;
             /** Result */
             result?: unknown;
             /**
@@ -5986,6 +6162,8 @@ export interface components {
              * @enum {string}
              */
             state: "running" | "waiting" | "succeeded" | "failed" | "denied" | "rejected" | "expired" | "in_doubt" | "stopped";
+            /** @description What a model wrote; null where there is none, or not for you */
+            text?: components["schemas"]["TextView"] | null;
             /** Title */
             title: string;
             /**
@@ -6016,6 +6194,25 @@ export interface components {
             hard: boolean;
             /** Reason */
             reason: string;
+        };
+        /**
+         * TextView
+         * @description What a model wrote, as far as it is written.
+         */
+        TextView: {
+            /**
+             * Attempt
+             * @description From 1; a call that is asked again begins its text anew
+             */
+            attempt: number;
+            /**
+             * Left Out
+             * @description Characters that follow and are not kept: of long texts 64 KiB are
+             * @default 0
+             */
+            left_out: number;
+            /** Text */
+            text: string;
         };
         /** Token */
         Token: {
@@ -9508,6 +9705,104 @@ export interface operations {
             };
         };
     };
+    changeHook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                hook: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChangeHook"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HookView"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Signed in, and not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nothing by that name in this tenant */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It changed after you looked, or was already decided */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description That input can't be used; each problem names its field */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many attempts; `Retry-After` says when to try again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A request left and no clear answer came */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something we need does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     listDeliveries: {
         parameters: {
             query?: {
@@ -10189,6 +10484,104 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Signed in, and not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nothing by that name in this tenant */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It changed after you looked, or was already decided */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description That input can't be used; each problem names its field */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many attempts; `Retry-After` says when to try again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A request left and no clear answer came */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something we need does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    changeIntake: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                intake: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChangeIntake"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IntakeView"];
+                };
             };
             /** @description Not signed in */
             401: {
@@ -15877,7 +16270,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                "last-event-id"?: number;
+                /** @description The last id seen, e.g. `12` or `12.3` */
+                "last-event-id"?: string;
             };
             path: {
                 run: string;
@@ -15886,13 +16280,13 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Named `run`, `end` */
+            /** @description Named `run`, `text`, `end` */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "text/event-stream": components["schemas"]["RunEventView"];
+                    "text/event-stream": components["schemas"]["RunEventView"] | components["schemas"]["RunTextView"];
                 };
             };
             /** @description Not signed in */

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
+import orjson
 from sqlalchemy import Connection
 
 from chargehand.agents.catalog import AgentCatalog
@@ -18,12 +19,15 @@ from chargehand.database import Database
 from chargehand.errors import Forbidden, NotFound
 from chargehand.identity import store as people
 from chargehand.identity.model import SignedIn
-from chargehand.runs.starts import Policy, may_start, new_row
+from chargehand.runs.service import RunService
+from chargehand.runs.starts import Policy, may_manage_hooks, may_start, new_row
 from chargehand.runs.store import RunRow
 from chargehand.runs.triggers import mapping
 
 How = Literal["schedule", "webhook", "message"]
 """What such a run says of its sign-in: nobody was there."""
+
+JSON_COLUMNS = ("mapping", "arguments")
 
 
 async def check_principal(db: Database, who: SignedIn, principal: str) -> None:
@@ -43,6 +47,42 @@ async def check_principal(db: Database, who: SignedIn, principal: str) -> None:
     user = await db.read(lambda connection: people.find_user(connection, who.principal.tenant, principal))
     if user is None or not user.active:
         raise NotFound(f"There is no service {principal!r}.", way_out="An administrator adds it under People.")
+
+
+async def may_set_up(
+    runs: RunService, who: SignedIn, agent: str, principal: str, fields: Mapping[str, str]
+) -> AgentSpec:
+    """The agent, if `who` may let something outside start it by that mapping on behalf of `principal` now.
+
+    Raises:
+        NotFound: no such agent, or no such service principal.
+        BadInput: an expression of the mapping can't be used; names the field.
+        Forbidden: policy does not let `who`, or the principal is another person.
+    """
+    spec = runs.agents.find(agent)
+    may_manage_hooks(runs.policy, who, {"agent": agent, "principal": principal})
+    await check_principal(runs.db, who, principal)
+    mapping.check_mapping(fields, spec.input_schema)
+    return spec
+
+
+def only_its_maker(who: SignedIn, row: Mapping[str, Any]) -> None:
+    """Raises Forbidden: what acts by the word of one person is changed by nobody else's."""
+    if row["made_by"] != who.principal.id:
+        raise Forbidden(
+            f"{row['id']} was made by {row['made_by']}, who alone may change it.",
+            way_out="Stop it, and make one of your own.",
+        )
+
+
+def changed(row: Mapping[str, Any], columns: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """What a change of some columns does, for its record: `before` and `after`, of what differs. Empty: nothing."""
+    names = [name for name in columns if columns[name] != row[name]]
+
+    def told(of: Mapping[str, Any]) -> dict[str, Any]:
+        return {name: orjson.loads(of[name]) if name in JSON_COLUMNS else of[name] for name in names}
+
+    return {"before": told(row), "after": told(columns)} if names else {}
 
 
 def input_of(spec: AgentSpec, fields: Mapping[str, str], message: Any) -> dict[str, Any]:

@@ -1,11 +1,11 @@
-"""Webhooks over HTTP: set up, rotate, enable, disable, look at deliveries. Their own door is `api.hook_door`."""
+"""Webhooks over HTTP: set up, change, rotate, turn on and off, deliveries. Their own door is `api.hook_door`."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 from fastapi import APIRouter, Query, Request
 
@@ -14,6 +14,7 @@ from chargehand.identity.routes import Caller, able
 from chargehand.identity.service import Identity
 from chargehand.runs.model import Delivery, Hook
 from chargehand.runs.triggers.hook_views import (
+    ChangeHook,
     DeliveryView,
     HookView,
     HookWithSecret,
@@ -22,7 +23,7 @@ from chargehand.runs.triggers.hook_views import (
     TriedMapping,
     TryMapping,
 )
-from chargehand.runs.triggers.hooks import Hooks
+from chargehand.runs.triggers.hooks import HookChange, Hooks
 
 router = APIRouter(tags=["runs"])
 
@@ -36,17 +37,19 @@ async def _names(request: Request, who: SignedIn, hooks: list[Hook]) -> Mapping[
     return await identity.names(who.principal.tenant, {one.principal for one in hooks})
 
 
-def _fields(hook: Hook, names: Mapping[str, str]) -> dict[str, Any]:
+def _fields(who: SignedIn, hook: Hook, names: Mapping[str, str]) -> dict[str, Any]:
     fields = {name: value for name, value in asdict(hook).items() if name != "tenant"}
-    return fields | {"path": f"/hooks/{hook.id}", "principal_name": names.get(hook.principal, hook.principal)}
+    name = names.get(hook.principal, hook.principal)
+    mine = hook.made_by == who.principal.id
+    return fields | {"path": f"/hooks/{hook.id}", "principal_name": name, "i_may_edit": mine}
 
 
 async def _view(request: Request, who: SignedIn, hook: Hook) -> HookView:
-    return HookView(**_fields(hook, await _names(request, who, [hook])))
+    return HookView(**_fields(who, hook, await _names(request, who, [hook])))
 
 
 async def _with_secret(request: Request, who: SignedIn, hook: Hook, secret: str) -> HookWithSecret:
-    return HookWithSecret(**_fields(hook, await _names(request, who, [hook])), secret=secret)
+    return HookWithSecret(**_fields(who, hook, await _names(request, who, [hook])), secret=secret)
 
 
 @router.post("/hooks", operation_id="createHook", status_code=201)
@@ -63,7 +66,7 @@ async def list_hooks(request: Request, who: Caller) -> list[HookView]:
     """Hooks that I may manage, newest first."""
     found = await _hooks(request).list(who)
     names = await _names(request, who, found)
-    return [HookView(**_fields(one, names)) for one in found]
+    return [HookView(**_fields(who, one, names)) for one in found]
 
 
 @router.post("/hooks/try", operation_id="tryHookMapping")
@@ -76,6 +79,13 @@ async def try_mapping(body: TryMapping, request: Request, who: Caller) -> TriedM
 async def get_hook(hook: str, request: Request, who: Caller) -> HookView:
     """One hook, without its secret."""
     return await _view(request, who, await _hooks(request).get(who, hook))
+
+
+@router.patch("/hooks/{hook}", operation_id="changeHook")
+async def change_hook(hook: str, body: ChangeHook, request: Request, who: Caller) -> HookView:
+    """Change the name or the mapping of a hook of mine. What is left out stays; so do its address and its secret."""
+    change = cast("HookChange", {name: getattr(body, name) for name in body.model_fields_set})
+    return await _view(request, who, await _hooks(request).change(who, hook, change))
 
 
 @router.post("/hooks/{hook}/rotate", operation_id="rotateHook")

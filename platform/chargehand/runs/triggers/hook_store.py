@@ -4,7 +4,7 @@ of the door, which knows a hook's id and nothing else."""
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Column, Connection, Index, Integer, Text, func, select
@@ -12,7 +12,7 @@ from sqlmodel import Field, SQLModel
 
 from chargehand import clock
 from chargehand.database import Transaction
-from chargehand.runs.store import Row, table
+from chargehand.runs.store import RUN, Row, table
 
 
 class HookRow(SQLModel, table=True):
@@ -38,7 +38,10 @@ class HookRow(SQLModel, table=True):
 
 
 class HookDeliveryRow(SQLModel, table=True):
-    """One request that came to a hook. `message` is the sender's id for it, empty where it could not be trusted."""
+    """One request that came to a hook. `message` is the sender's id for it, empty where it could not be trusted.
+
+    `digest` is the SHA-256 of the body that started a run or repeated one, in hex; empty for all else.
+    """
 
     __tablename__: Any = "hook_delivery"
 
@@ -53,9 +56,13 @@ class HookDeliveryRow(SQLModel, table=True):
     run: str
     address: str
     size_bytes: int = Field(sa_column=Column(Integer, nullable=False))
+    digest: str = Field(default="", sa_column_kwargs={"server_default": ""})
 
 
 HOOK, DELIVERY = table(HookRow), table(HookDeliveryRow)
+STARTS_WITHIN = timedelta(minutes=1)
+"""Between the moment a delivery comes and the moment its run is written."""
+
 Index("ix_hook_tenant", HOOK.c.tenant, HOOK.c.created_at)
 Index("ix_hook_delivery", DELIVERY.c.hook, DELIVERY.c.at, DELIVERY.c.id)
 
@@ -89,6 +96,23 @@ def add_delivery(tx: Transaction, row: HookDeliveryRow, *, keep_since: datetime)
     tx.connection.execute(DELIVERY.insert().values(**row.model_dump()))
     old = (DELIVERY.c.hook == row.hook, DELIVERY.c.at < clock.iso(keep_since))
     tx.connection.execute(DELIVERY.delete().where(*old))
+
+
+def started_by(connection: Connection, hook: Mapping[str, Any], request_key: str, digest: str) -> str | None:
+    """The run of that key if this very body started it. None: there is no such run, or its delivery is forgotten."""
+    runs = select(RUN.c.id, RUN.c.created_at).where(RUN.c.tenant == hook["tenant"], RUN.c.request_key == request_key)
+    run = connection.execute(runs).first()
+    if run is None:
+        return None
+    # The delivery was written right before its run: looked for there, and not among all of the hook.
+    since = clock.iso(clock.parse(run.created_at) - STARTS_WITHIN)
+    query = (
+        select(DELIVERY.c.run)
+        .where(DELIVERY.c.tenant == hook["tenant"], DELIVERY.c.hook == hook["id"])
+        .where(DELIVERY.c.at >= since, DELIVERY.c.at <= run.created_at)
+        .where(DELIVERY.c.run == run.id, DELIVERY.c.digest == digest)
+    )
+    return connection.execute(query.limit(1)).scalar()
 
 
 def count_deliveries(

@@ -27,6 +27,13 @@ class NewHook(Request):
     )
 
 
+class ChangeHook(Request):
+    """What is left out stays."""
+
+    name: str = Field("", min_length=1, max_length=100)
+    mapping: Mapping = Field(default_factory=dict[str, str], description=MAPPING)
+
+
 class RotateHook(Request):
     grace_hours: int = Field(0, ge=0, le=168, description="How long the old secret stays good")
 
@@ -55,6 +62,7 @@ class HookView(BaseModel):
     secret_number: int = Field(description="Counts its secrets from 1")
     old_secret_until: datetime | None = Field(description="Until then the secret before is good too")
     created_at: datetime
+    i_may_edit: bool = Field(description="Change its name and mapping: I made it")
 
 
 class HookWithSecret(HookView):

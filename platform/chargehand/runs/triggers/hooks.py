@@ -11,9 +11,11 @@ import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
+from hashlib import sha256
 from typing import Any
 
 import orjson
+from typing_extensions import TypedDict
 
 from chargehand import clock, ids
 from chargehand.audit import log
@@ -49,6 +51,13 @@ KEEP = timedelta(days=30)
 MAX_GRACE = timedelta(days=7)
 
 
+class HookChange(TypedDict, total=False):
+    """What is named is changed."""
+
+    name: str
+    mapping: Mapping[str, str]
+
+
 class Hooks:
     """Over the same tables, agents and policy as the RunService. `key` is what all secrets are made from."""
 
@@ -77,11 +86,8 @@ class Hooks:
             BadInput: an expression of the mapping can't be used; names the field.
             Forbidden: policy does not let `who`, or the principal is another person.
         """
-        spec = self.runs.agents.find(agent)
         on_behalf = principal or who.principal.id
-        may_manage_hooks(self.runs.policy, who, {"agent": agent, "principal": on_behalf})
-        await behalf.check_principal(self.db, who, on_behalf)
-        mapping.check_mapping(fields, spec.input_schema)
+        spec = await behalf.may_set_up(self.runs, who, agent, on_behalf, fields)
         row = store.HookRow(
             id=ids.new_id("hook"),
             tenant=who.principal.tenant,
@@ -102,6 +108,34 @@ class Hooks:
 
         await self.db.write(unit)
         return hook_of(row.model_dump()), hook_secrets.secret_of(self._key, row.id, 1)
+
+    async def change(self, who: SignedIn, hook: str, change: HookChange) -> Hook:
+        """Change its name, or what it reads in a message; what is not named stays, its secret too.
+
+        Only its maker may, and policy is asked as for a new one. A message that has started a run before the change
+        starts no other after it.
+
+        Raises:
+            NotFound, BadInput: as for a new one.
+            Forbidden: somebody else made it; or policy does not let its maker set it up now.
+            Conflict: it is being changed at this moment.
+        """
+        row = await self._managed(who, hook)
+        behalf.only_its_maker(who, row)
+        fields = change.get("mapping", orjson.loads(row["mapping"]))
+        await behalf.may_set_up(self.runs, who, row["agent"], row["principal"], fields)
+        columns = {"name": change.get("name", row["name"]), "mapping": orjson.dumps(dict(fields)).decode()}
+
+        def unit(tx: Transaction) -> bool:
+            was = {name: row[name] for name in columns}
+            done = store.change_hook(tx, row["tenant"], hook, was, **columns)
+            if done and (said := behalf.changed(row, columns)):
+                log.append(tx, _record(_by(who, row), row, "hook_changed", **said))
+            return done
+
+        if not await self.db.write(unit):
+            raise Conflict("The hook is being changed at this moment.", way_out="Look at it again.")
+        return await self.get(who, hook)
 
     async def list(self, who: SignedIn) -> list[Hook]:
         """Hooks of the tenant that policy lets `who` manage, newest first."""
@@ -205,6 +239,9 @@ class Hooks:
         if store.count_deliveries(tx.connection, row["id"], since, signed=True) >= MOST_IN_WINDOW:
             seconds = int(WINDOW.total_seconds())
             raise TooMany(f"More than {MOST_IN_WINDOW} deliveries in a minute.", retry_after_seconds=seconds)
+        key, digest = f"hook:{row['id']}:{message}", sha256(body).hexdigest()
+        if (run := store.started_by(tx.connection, row, key, digest)) is not None:
+            return self._repeated(tx, came, message, run, digest)
         value = mapping.apply(orjson.loads(row["mapping"]), mapping.read_message(body))
         run = behalf.row_for(
             tx.connection,
@@ -215,17 +252,23 @@ class Hooks:
             principal=row["principal"],
             agent=row["agent"],
             value=value,
-            request_key=f"hook:{row['id']}:{message}",
+            request_key=key,
         )
         found = write_start(tx, run, hook=row["id"], message_id=message)
         if (found["agent"], found["input"]) != (run.agent, run.input):
             raise Conflict(f"Another message came with the id {message!r}.", way_out="Give each message its own id.")
-        outcome: DeliveryOutcome = "started" if found["id"] == run.id else "repeated"
-        kept = came.kept(outcome, 202 if outcome == "started" else 200, message, run=found["id"])
+        if found["id"] != run.id:
+            return self._repeated(tx, came, message, found["id"], digest)
+        kept = came.kept("started", 202, message, run=run.id, digest=digest)
         store.add_delivery(tx, kept, keep_since=clock.now() - KEEP)
-        if outcome == "repeated":
-            record = _record(_self(row), row, "delivery_repeated", message_id=message, delivery=kept.id)
-            log.append(tx, record.model_copy(update={"run": found["id"]}))
+        return delivery_of(kept.model_dump())
+
+    def _repeated(self, tx: Transaction, came: _Came, message: str, run: str, digest: str) -> Delivery:
+        """It came before, and starts nothing."""
+        kept = came.kept("repeated", 200, message, run=run, digest=digest)
+        store.add_delivery(tx, kept, keep_since=clock.now() - KEEP)
+        record = _record(_self(came.hook), came.hook, "delivery_repeated", message_id=message, delivery=kept.id)
+        log.append(tx, record.model_copy(update={"run": run}))
         return delivery_of(kept.model_dump())
 
     async def _begin(self, tenant: str, run: str) -> None:
@@ -258,7 +301,7 @@ class _Came:
         self.at: datetime = clock.now()
 
     def kept(
-        self, outcome: DeliveryOutcome, status: int, message: str, *, run: str = "", why: str = ""
+        self, outcome: DeliveryOutcome, status: int, message: str, *, run: str = "", why: str = "", digest: str = ""
     ) -> store.HookDeliveryRow:
         return store.HookDeliveryRow(
             id=ids.new_id("del"),
@@ -272,6 +315,7 @@ class _Came:
             run=run,
             address=self.address,
             size_bytes=self.size_bytes,
+            digest=digest,
         )
 
 

@@ -15,7 +15,9 @@ from chargehand.audit.model import Record
 from chargehand.clock import iso
 from chargehand.database import Transaction
 from chargehand.errors import BadInput, Forbidden, NotFound
+from chargehand.gateway import copies
 from chargehand.outcome import Outcome
+from chargehand.runs.keys import call_key
 from chargehand.runs.service import RunService
 from chargehand.runs.starts import write_start
 from chargehand.runs.triggers import behalf, mapping
@@ -24,6 +26,10 @@ from chargehand.runs.triggers.intake_rows import record_of
 
 OF_MESSAGE = "Message "
 """How a problem begins that is one message's, and not the read's."""
+OWN = ("state", "cursor", "arguments", "mapping")
+"""What a person may change while a page is read: nothing of that page counts then."""
+KEPT_READS = 10
+"""So many reads that were made, and never used because a worker died, are emptied by the next one that is."""
 MAX_KEY = 150
 """A longer message id is replaced by its digest in the run's request key."""
 
@@ -93,13 +99,17 @@ def start_messages(tx: Transaction, runs: RunService, row: Mapping[str, Any], pa
         refused = [] if held == row["last_problem"] else [record_of(row, "start_refused", why=held)]
     for record in refused:
         log.append(tx, record.model_copy(update={"outcome": "denied"}))
-    if not store.change_intake(tx, row, ("cursor", "state"), **columns):
-        raise _Moved
+    if not store.change_intake(tx, row, OWN, **columns):
+        raise Moved
+    # Whoever reads again does so by a key of its own. What the messages say is in the runs, and there alone.
+    reads = range(max(row["reads"] - KEPT_READS, 0), row["reads"] + 1)
+    used = [call_key(row["tenant"], row["id"], number) for number in reads]
+    copies.forget_results(tx.connection, row["tenant"], used)
     return started
 
 
-class _Moved(BadInput):
-    """Somebody paused it, or set another cursor, while it was read: nothing of the page is kept."""
+class Moved(BadInput):
+    """Somebody paused or changed it, or set another cursor, while it was read: nothing of the page is kept."""
 
     def __init__(self) -> None:
         super().__init__("The intake was changed while it was read.")
@@ -124,5 +134,5 @@ def _start(tx: Transaction, runs: RunService, row: Mapping[str, Any], message: M
     if found["id"] == run.id:
         return run.id
     if found["input"] != run.input:
-        raise BadInput(f"Another message with this id has started {found['id']}.")
+        raise BadInput(f"Another message with this id, or this one by another mapping, has started {found['id']}.")
     return ""

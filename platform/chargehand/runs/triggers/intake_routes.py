@@ -1,8 +1,9 @@
-"""Intakes over HTTP: set up, look, pause, resume, delete."""
+"""Intakes over HTTP: set up, look, change, pause, resume, delete."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
+from typing import cast
 
 from fastapi import APIRouter, Request
 
@@ -10,8 +11,8 @@ from chargehand.identity.model import SignedIn
 from chargehand.identity.routes import Caller
 from chargehand.identity.service import Identity
 from chargehand.runs.model import Intake
-from chargehand.runs.triggers.intake_views import IntakeView, NewIntake, ResumeIntake
-from chargehand.runs.triggers.intakes import Intakes
+from chargehand.runs.triggers.intake_views import ChangeIntake, IntakeView, NewIntake, ResumeIntake
+from chargehand.runs.triggers.intakes import IntakeChange, Intakes
 
 router = APIRouter(tags=["runs"])
 
@@ -26,7 +27,8 @@ async def _show(request: Request, who: SignedIn, *found: Intake) -> list[IntakeV
 
     def show(one: Intake) -> IntakeView:
         fields = {name: value for name, value in asdict(one).items() if name != "tenant"}
-        return IntakeView(**fields, principal_name=names.get(one.principal, one.principal))
+        mine = one.made_by == who.principal.id
+        return IntakeView(**fields, principal_name=names.get(one.principal, one.principal), i_may_edit=mine)
 
     return [show(one) for one in found]
 
@@ -58,6 +60,13 @@ async def list_intakes(request: Request, who: Caller) -> list[IntakeView]:
 async def get_intake(intake: str, request: Request, who: Caller) -> IntakeView:
     """One intake: how far it has read, and what went wrong last."""
     return (await _show(request, who, await _intakes(request).get(who, intake)))[0]
+
+
+@router.patch("/intakes/{intake}", operation_id="changeIntake")
+async def change_intake(intake: str, body: ChangeIntake, request: Request, who: Caller) -> IntakeView:
+    """Change an intake of mine. What is left out stays; it goes on where it was."""
+    change = cast("IntakeChange", {name: getattr(body, name) for name in body.model_fields_set})
+    return (await _show(request, who, await _intakes(request).change(who, intake, change)))[0]
 
 
 @router.post("/intakes/{intake}/pause", operation_id="pauseIntake")

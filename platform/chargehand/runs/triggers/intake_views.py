@@ -26,6 +26,15 @@ class NewIntake(Request):
     after: str = Field(END, max_length=500, description="`end`: what comes from now on; empty: all that is there")
 
 
+class ChangeIntake(Request):
+    """What is left out stays."""
+
+    name: str = Field("", min_length=1, max_length=100)
+    arguments: dict[str, Any] = Field(default_factory=dict[str, Any], description="Of the tool, without `after`")
+    mapping: Mapping = Field(default_factory=dict[str, str], description=MAPPING)
+    every_seconds: int = Field(60, ge=MIN_SECONDS, le=MAX_SECONDS)
+
+
 class ResumeIntake(Request):
     after: str | None = Field(None, max_length=500, description="Go on after this cursor instead; `end`: the newest")
 
@@ -49,3 +58,4 @@ class IntakeView(BaseModel):
     last_run: str
     last_problem: str = Field(description="Why the last read, or a message of it, started nothing")
     created_at: datetime
+    i_may_edit: bool = Field(description="Change its name, arguments, mapping and how often it is read: I made it")

@@ -16,6 +16,7 @@ from datetime import timedelta
 from typing import Any
 
 import orjson
+from typing_extensions import TypedDict
 
 from chargehand import clock, ids
 from chargehand.audit import log
@@ -30,9 +31,9 @@ from chargehand.runs.keys import call_key
 from chargehand.runs.model import Intake
 from chargehand.runs.service import RunService
 from chargehand.runs.starts import may_manage_hooks
-from chargehand.runs.triggers import behalf, mapping
+from chargehand.runs.triggers import behalf
 from chargehand.runs.triggers import intake_store as store
-from chargehand.runs.triggers.intake_page import MessagePage, page_of, start_messages
+from chargehand.runs.triggers.intake_page import OWN, MessagePage, Moved, page_of, start_messages
 from chargehand.runs.triggers.intake_rows import intake_of, record_of
 
 END = "end"
@@ -41,6 +42,15 @@ MIN_SECONDS, MAX_SECONDS = 5, 86_400
 LOOK_SECONDS = 1.0
 
 logger = logging.getLogger("chargehand.runs.triggers.intakes")
+
+
+class IntakeChange(TypedDict, total=False):
+    """What is named is changed."""
+
+    name: str
+    arguments: Mapping[str, Any]
+    mapping: Mapping[str, str]
+    every_seconds: int
 
 
 class Intakes:
@@ -71,11 +81,8 @@ class Intakes:
             BadInput: the tool offers no messages, its arguments or the mapping do not fit; or the first read failed.
             Forbidden: policy does not let `who` set it up, or the principal read.
         """
-        spec = self.runs.agents.find(agent)
         on_behalf = principal or who.principal.id
-        may_manage_hooks(self.runs.policy, who, {"agent": agent, "principal": on_behalf})
-        await behalf.check_principal(self.db, who, on_behalf)
-        mapping.check_mapping(fields, spec.input_schema)
+        spec = await behalf.may_set_up(self.runs, who, agent, on_behalf, fields)
         self._check_tool(tool, arguments)
         now = clock.now()
         row = store.IntakeRow(
@@ -105,6 +112,44 @@ class Intakes:
 
         await self.db.write(unit)
         return intake_of(row.model_dump())
+
+    async def change(self, who: SignedIn, intake: str, change: IntakeChange) -> Intake:
+        """Change its name, what it reads, how often, or what it makes of a message; what is not named stays.
+
+        Only its maker may, and policy is asked as for a new one. With other arguments it is read once at this moment,
+        to see that it works; that page starts nothing by this. It goes on where it was.
+
+        Raises:
+            NotFound, BadInput: as for a new one.
+            Forbidden: somebody else made it; or policy does not let its maker set it up, or the principal read.
+            Conflict: it is being read or changed at this moment.
+        """
+        row = await self._managed(who, intake)
+        behalf.only_its_maker(who, row)
+        fields = change.get("mapping", orjson.loads(row["mapping"]))
+        arguments = change.get("arguments", orjson.loads(row["arguments"]))
+        await behalf.may_set_up(self.runs, who, row["agent"], row["principal"], fields)
+        self._check_tool(row["tool"], arguments)
+        columns = {
+            "name": change.get("name", row["name"]),
+            "arguments": orjson.dumps(dict(arguments)).decode(),
+            "mapping": orjson.dumps(dict(fields)).decode(),
+            "every_seconds": change.get("every_seconds", row["every_seconds"]),
+        }
+        if columns["arguments"] != row["arguments"]:
+            row = await self._claim(row)
+            await self._read({**row, **columns})
+        said = behalf.changed(row, columns)
+
+        def unit(tx: Transaction) -> bool:
+            done = store.change_intake(tx, row, (*OWN, "reads"), **columns, next_at=iso(clock.now()), last_problem="")
+            if done and said:
+                log.append(tx, record_of(row, "intake_changed", by=who, **said))
+            return done
+
+        if not await self.db.write(unit):
+            raise Conflict("It is being read at this moment.", way_out="Try again.")
+        return await self.get(who, intake)
 
     async def list(self, who: SignedIn) -> list[Intake]:
         """Intakes of the tenant that policy lets `who` manage, newest first."""
@@ -153,23 +198,33 @@ class Intakes:
         return sum(await asyncio.gather(*map(self._take, due)))
 
     async def _take(self, row: dict[str, Any]) -> int:
-        now = clock.now()
-        later = {"next_at": iso(now + timedelta(seconds=row["every_seconds"])), "reads": row["reads"] + 1}
-        was = ("state", "next_at", "cursor")
-        if not await self.db.write(lambda tx: store.change_intake(tx, row, was, **later, last_at=iso(now))):
+        try:
+            row = await self._claim(row)
+        except Conflict:
             return 0  # another worker reads it
-        row = {**row, **later}
         try:
             page = await self._read(row)
         except ChargehandError as error:
             why = str(error)
             await self.db.write(lambda tx: store.change_intake(tx, row, (), last_problem=why))
             return 0
-        started = await self.db.write(lambda tx: start_messages(tx, self.runs, row, page))
+        try:
+            started = await self.db.write(lambda tx: start_messages(tx, self.runs, row, page))
+        except Moved:
+            return 0  # it is read again, by what was set meanwhile
         for run in started:
             with suppress(RuntimeUnavailable):  # written: the outbox begins it as soon as Temporal answers
                 await self.runs.begin_written(row["tenant"], run)
         return len(started)
+
+    async def _claim(self, row: dict[str, Any]) -> dict[str, Any]:
+        """The row with a number for its next read, which nobody else has. Raises Conflict: somebody was faster."""
+        now = clock.now()
+        later = {"next_at": iso(now + timedelta(seconds=row["every_seconds"])), "reads": row["reads"] + 1}
+        was = (*OWN, "next_at", "reads")
+        if not await self.db.write(lambda tx: store.change_intake(tx, row, was, **later, last_at=iso(now))):
+            raise Conflict("It is being read at this moment.", way_out="Try again.")
+        return {**row, **later}
 
     async def _read(self, row: Mapping[str, Any]) -> MessagePage:
         """One page through the gateway. Raises ChargehandError that says why there is none."""
