@@ -15,12 +15,14 @@ from chargehand.cli.failure import NOT_DONE, USAGE, CommandFailed
 from chargehand.cli.graph import draw
 from chargehand.cli.rows import start_rows
 from chargehand.cli.show import Json, clean, err, facts, json_out, left, out, pretty, span, state, table, when
+from chargehand.cli.words import Words, printable
 from chargehand.runs.model import ENDED
 from chargehand.runs.views import (
     PersonTaskView,
     Run,
     RunEventView,
     RunPage,
+    RunTextView,
     SentEventView,
     Step,
     StepPage,
@@ -220,6 +222,9 @@ def show(
     out.print()
     for step in steps.items:
         _say_step(step)
+        if step.text is not None:
+            for line in printable(step.text.text).splitlines():
+                out.print(f"      [dim]│[/] {clean(line)}")
     if found.result is not None:
         out.print(f"\n[bold]Result[/]\n{pretty(found.result)}")
 
@@ -233,16 +238,29 @@ def follow(run: RunId, as_json: Json = False) -> None:
 
 def _follow(api: Api, run: str, *, as_json: bool) -> None:
     waiting: set[str] = set()
-    for event in api.follow(f"/runs/{run}/events", lost=lambda text: err.print(f"[yellow]{text}[/]")):
-        view = RunEventView.model_validate(event.data)
+    words = Words()
+
+    def lost(text: str) -> None:
+        words.pause()
+        err.print(f"[yellow]{text}[/]")
+
+    for event in api.follow(f"/runs/{run}/events", lost=lost):
+        view = (RunTextView if event.name == "text" else RunEventView).model_validate(event.data)
         if as_json:
             out.print(view.model_dump_json(), markup=False)
-        elif view.step is not None:
+            continue
+        if isinstance(view, RunTextView):
+            words.hear(view)
+            continue
+        if view.step is not None:
+            words.step(view.step)
             _say_step(view.step)
         for one in view.waiting:
-            if one.id not in waiting and not as_json:
+            if one.id not in waiting:
                 waiting.add(one.id)
+                words.pause()
                 err.print(f"[yellow]…[/] Waits: {clean(one.sentence)} [dim]{_way_on(one)}[/]")
+    words.end()
     found = api.get(Run, f"/runs/{run}")
     if not as_json:
         out.print(f"\n{state(found.state)}  {clean(found.title)}")
