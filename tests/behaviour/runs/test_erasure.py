@@ -44,6 +44,7 @@ from chargehand.runs.errand_store import ERRAND
 from chargehand.runs.pause_store import PAUSE
 from chargehand.runs.service import RunService
 from chargehand.runs.store import EVENT, RUN, TASK
+from chargehand.runs.text_store import TEXT as TEXT_OF_MODEL
 from chargehand.runs.triggers.hook_store import DELIVERY
 from chargehand.runs.triggers.intakes import Intakes
 from chargehand.testing import FakePolicy
@@ -192,6 +193,10 @@ def _tell_run(db: Database, at: str) -> None:
         "answer": MARKER,
         "asked_at": "2026",
     }
+    text = {
+        "run": "run_1", "tenant": "demo", "position": 1, "attempt": 1, "start": 0, "after": 1, "part": 1, "step": "s",
+        "at": at, "left_out": 0, "text": MARKER,
+    }  # fmt: skip
     db.write_now(
         lambda tx: [
             tx.connection.execute(insert(ERRAND), errand),
@@ -200,6 +205,7 @@ def _tell_run(db: Database, at: str) -> None:
             tx.connection.execute(insert(TASK), task),
             tx.connection.execute(insert(PAUSE), {**pause, "told": True}),
             tx.connection.execute(insert(DELIVERY), came),
+            tx.connection.execute(insert(TEXT_OF_MODEL), [text, {**text, "start": len(MARKER), "part": 2}]),
         ]
     )
 
