@@ -106,6 +106,18 @@ def _new_hook(page: Page) -> None:
     page.locator("dialog fieldset").wait_for()
 
 
+def _edit_hook(page: Page) -> None:
+    page.locator("td button").first.click()
+    page.get_by_role("menuitem").nth(1).click()
+    page.locator("dialog fieldset").wait_for()
+
+
+def _edit_intake(page: Page) -> None:
+    page.locator("section td button").last.click()
+    page.get_by_role("menuitem").first.click()
+    page.locator("dialog fieldset").wait_for()
+
+
 def _deliveries(page: Page) -> None:
     page.locator("td button").first.click()
     page.get_by_role("menuitem").first.click()
@@ -133,9 +145,12 @@ DATA = [
     View("schedules-delete", "/schedules", act=_delete_plan, ready="td"),
     View("hooks", "/webhooks", ready="td"),
     View("hooks-new", "/webhooks", act=_new_hook, ready="td"),
+    View("hooks-edit", "/webhooks", act=_edit_hook, ready="td"),
+    View("intakes-edit", "/webhooks", act=_edit_intake, ready="section td"),
     View("hooks-deliveries", "/webhooks", act=_deliveries, ready="td"),
     View("runs", "/runs", ready="td"),
     View("run-waiting", "/runs/run_01KB0000000000000000000001", ready="[role=group] button[aria-pressed]"),
+    View("run-held-up", "/runs/run_01KB0000000000000000000009", ready="[role=group] button[aria-pressed]"),
     View("run-trace", "/runs/run_01KB0000000000000000000001", act=_trace, ready="[role=group] button[aria-pressed]"),
     View("run-child", "/runs/run_01KB0000000000000000000001", act=_child, ready="[role=group] button[aria-pressed]"),
     View("run-mcp", "/runs/mcp_01KB00000000000000000000", ready="td"),

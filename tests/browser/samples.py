@@ -21,6 +21,7 @@ from chargehand.policy import views as policy
 from chargehand.risk import views as risk
 from chargehand.runs import views as runs
 from chargehand.runs.triggers import hook_views as doors
+from chargehand.runs.triggers import intake_views as mails
 from chargehand.runs.triggers import schedule_views as plans
 
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -159,6 +160,13 @@ ENDINGS = {
 }
 
 
+HELD = 9
+HELD_UP = runs.HeldUpView(
+    kind="no_release", sentence="No agents worker of its release 9c1f24d07be3 takes its next step.", way_out="Start one.",
+    parameters={"agent": AGENT, "version": "3f9a1c7be2d4", "release": "9c1f24d07be3"}, since=ago(minutes=4), node="refund", line="",
+)  # fmt: skip
+
+
 def run_summary(n: int, state: str, key: str, who: str = "person:amy", **times: Any) -> runs.RunSummaryView:
     return runs.RunSummaryView(
         id=f"run_01KB{n:022d}", agent=AGENT, agent_version="3f9a1c7be2d4", title="Resolve a complaint", business_key=key,
@@ -166,6 +174,7 @@ def run_summary(n: int, state: str, key: str, who: str = "person:amy", **times: 
         ended_at=None if state in ("running", "waiting") else ago(minutes=n * 17 - 2),
         waiting=[waiting()] if state == "waiting" else [], ending=ENDINGS.get(n % 3) if state == "succeeded" else None,
         cost=runs.Money(amount=f"0.00{n * 7 % 60 + 10}", currency="USD") if n % 4 else None,
+        held_up=HELD_UP if n == HELD else None,
     )  # fmt: skip
 
 
@@ -189,7 +198,7 @@ def due() -> plans.DueTimes:
 RUNS = [
     run_summary(1, "waiting", "SO-1042"), run_summary(2, "running", "SO-1055"), run_summary(3, "succeeded", "SO-1031"),
     run_summary(4, "succeeded", "SO-1029"), run_summary(5, "failed", "SO-0999"), run_summary(6, "succeeded", "SO-1017", "person:li"),
-    run_summary(7, "stopped", "SO-1012"), run_summary(8, "succeeded", "SO-1009"),
+    run_summary(7, "stopped", "SO-1012"), run_summary(8, "succeeded", "SO-1009"), run_summary(HELD, "running", "SO-1003"),
 ]  # fmt: skip
 SCHEDULES = [
     schedule(1, "active", cron="0 8 * * MON-FRI", words="At 08:00 on Monday through Friday", last_due=ago(hours=26), last_run=RUNS[2].id),
@@ -200,9 +209,16 @@ SCHEDULES = [
 HOOKS = [
     doors.HookView(
         id=f"hook_{n}", name=name, path=f"/hooks/hook_{n}", agent=AGENT, principal="person:amy", principal_name="Amy Chen", made_by="person:amy",
-        scheme="standard", mapping={"order": "order.number"}, state=state, secret_number=1, old_secret_until=None, created_at=ago(days=n),
+        scheme="standard", mapping={"order": "order.number"}, state=state, secret_number=1, old_secret_until=None, created_at=ago(days=n), i_may_edit=n == 1,
     )
     for n, name, state in ((1, "Web shop", "active"), (2, "Returns portal", "disabled"))
+]  # fmt: skip
+INTAKES = [
+    mails.IntakeView(
+        id="intake_1", name="Complaints by mail", agent=AGENT, principal="person:amy", principal_name="Amy Chen", made_by="person:amy",
+        tool="mail.list_new", arguments={"to": "complaints@ostwind-pumpen.example"}, mapping={"text": "text"}, every_seconds=60, state="active",
+        cursor="17", started=4, next_at=ahead(minutes=1), last_at=ago(minutes=1), last_run=RUNS[2].id, last_problem="", created_at=ago(days=3), i_may_edit=True,
+    )
 ]  # fmt: skip
 DELIVERIES = [
     doors.DeliveryView(id=f"dlv_{n}", at=ago(minutes=n * 9), outcome=outcome, status=status, message=f"msg_{n}", why=why, run=RUNS[n].id if n == 1 else "", address="203.0.113.9", size_bytes=412)
@@ -617,6 +633,8 @@ def _answer(path: str, query: dict[str, str], *, empty: bool) -> Any:
             if rest.endswith("/candidates"):
                 return some(CANDIDATES)
             return approval(rest) if rest else approvals.ApprovalPage(items=some(rows), next=None, waiting_for_me=4)
+        case "intakes":
+            return some(INTAKES)
         case "hooks":
             return some(DELIVERIES if rest else HOOKS)
         case "schedules":

@@ -42,6 +42,7 @@ from chargehand.runs.client import Connect, LazyClient, connect
 from chargehand.runs.codec import payload_key
 from chargehand.runs.erasure import Erasures
 from chargehand.runs.errands import RemoteConnectors
+from chargehand.runs.lookout import Lookout
 from chargehand.runs.service import RunService
 from chargehand.runs.triggers.hooks import Hooks
 from chargehand.runs.triggers.intakes import Intakes
@@ -109,6 +110,7 @@ async def open_house(
         stopping = asyncio.Event()
         chores = [
             asyncio.create_task(watcher.run()),
+            asyncio.create_task(Lookout(db, client, catalog).run()),
             asyncio.create_task(keep(db, given, stopping)),
         ]
         await stack.enter_async_context(app.state.mcp.running(given))
@@ -117,7 +119,8 @@ async def open_house(
         finally:
             await state.feed.close()
             stopping.set()
-            chores[0].cancel()
+            for chore in chores[:2]:  # the last ends by itself
+                chore.cancel()
             await asyncio.gather(*chores, return_exceptions=True)
 
 

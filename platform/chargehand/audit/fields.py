@@ -80,6 +80,7 @@ LABELS: dict[str, tuple[str, ...]] = {
     "sign_in": ("login", "登录"),
     "policy_change": ("策略变更",),
     "agent_review": ("review", "审查"),
+    "release_change": ("release", "发布", "发布变更"),
     "access": ("访问", "导出"),
 }
 """A value and the words that people use for it; each finds the other in free text and in comparisons."""

@@ -35,7 +35,7 @@ WORDS_OF_PEOPLE = frozenset(
 WHOLE = frozenset({"agent_says", "answer", "found", "instead"})
 """Names whose value comes from outside as a whole, whatever its form; true, false and null say nothing of a person."""
 
-PUBLIC_KINDS = frozenset({"policy_change", "pin_change", "agent_review", "checkpoint_key"})
+PUBLIC_KINDS = frozenset({"policy_change", "pin_change", "agent_review", "release_change", "checkpoint_key"})
 """Acts that change the rules themselves: what is said of them is for everybody to read, like the rules."""
 
 _MADE_BY_PROGRAMS = re.compile(r"[A-Za-z0-9_.:/+=,-]{0,400}")

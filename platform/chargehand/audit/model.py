@@ -23,6 +23,7 @@ RecordKind = Literal[
     "policy_change",
     "pin_change",
     "agent_review",  # a person looked at a version of an agent
+    "release_change",  # which release of the agents new runs begin on
     "freeze",
     "sign_in",
     "access",  # somebody exported or erased

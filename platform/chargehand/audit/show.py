@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from chargehand import clock
+from chargehand.audit.free_text import PUBLIC_KINDS
 from chargehand.audit.service import Logged
 from chargehand.audit.views import RecordRow
 
@@ -25,6 +26,8 @@ def row(logged: Logged) -> RecordRow:
         outcome=record.outcome,
         business_key=record.business_key,
         sentence=sentence(record.detail),
+        message_id=record.detail.get("message_id", "") if record.kind in PUBLIC_KINDS else "",
+        parameters=record.detail.get("parameters", {}) if record.kind in PUBLIC_KINDS else {},
         approval=record.approval,
         call_key=record.call_key,
     )

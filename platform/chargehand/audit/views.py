@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, Field
 
@@ -30,6 +30,7 @@ class RecordRow(BaseModel):
     business_key: str
     sentence: str
     message_id: str = ""
+    parameters: dict[str, Any] = Field(default_factory=dict[str, Any], description="For translation, with `message_id`")
     approval: str
     call_key: str
 

@@ -6,6 +6,9 @@ For whoever runs the installation: it speaks to Temporal itself, as a deployment
 from __future__ import annotations
 
 import asyncio
+import getpass
+import os
+import socket
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from typing import Annotated, Any, TypeVar
@@ -48,7 +51,7 @@ def list_releases(as_json: Json = False) -> None:
 @app.command("current")
 def make_current(name: Name, as_json: Json = False) -> None:
     """Let all new runs begin on this release. With an older one: roll back. Runs that go on stay where they are."""
-    _with(lambda client: releases.make_current(client, name))
+    _with(lambda client: releases.make_current(client, name, by=_whoever()))
     _said(name, as_json=as_json)
 
 
@@ -59,8 +62,17 @@ def ramp(
     as_json: Json = False,
 ) -> None:
     """Let some of the new runs begin on this release, the others on the current one."""
-    _with(lambda client: releases.ramp(client, name, percent))
+    _with(lambda client: releases.ramp(client, name, percent, by=_whoever()))
     _said(name, as_json=as_json)
+
+
+def _whoever() -> str:
+    """Who is at this machine, as far as the machine knows: the action log says that it is a claim."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # an account without a name, as in a container
+        user = f"uid {os.getuid()}"
+    return f"{user}@{socket.gethostname()} with chargehand release"
 
 
 def _said(name: str, *, as_json: bool) -> None:

@@ -151,11 +151,11 @@ def list_runs(
     rows = [
         (
             run.id,
-            state(run.state),
+            state(run.state) + (" [red]held up[/]" if run.held_up else ""),
             clean(run.title),
             clean(run.principal_name),
             when(run.started_at),
-            _waits(run.waiting),
+            clean(run.held_up.sentence) if run.held_up else _waits(run.waiting),
         )
         for run in page.items
     ]
@@ -211,6 +211,8 @@ def show(
             ("For", clean(found.principal_name)),
             ("Started", when(found.started_at) + (f", took {span(until - found.started_at)}" if until else "")),
             ("Waits for", _waits(found.waiting)),
+            ("Held up", _held_up(found)),
+            ("Way out", clean(found.held_up.way_out) if found.held_up else ""),
             ("Failed", clean(found.failure.detail) if found.failure else ""),
             ("At", clean(f"{found.failure.node} {found.failure.line}".strip()) if found.failure else ""),
             ("Way out", clean(found.failure.way_out) if found.failure else ""),
@@ -387,6 +389,13 @@ def _only_task(api: Api, run: str) -> str:
             way_out=f"Name one: chargehand run tasks --run {run}",
         )
     return found[0].id
+
+
+def _held_up(run: Run) -> str:
+    if run.held_up is None:
+        return ""
+    at = clean(f"{run.held_up.node} {run.held_up.line}".strip())
+    return f"[red]{clean(run.held_up.sentence)}[/] [dim]since {when(run.held_up.since)}{', at ' + at if at else ''}[/]"
 
 
 def _waits(waiting: list[WaitingView]) -> str:

@@ -16,6 +16,10 @@ IntakeState = Literal["active", "paused"]
 DeliveryOutcome = Literal["started", "repeated", "refused", "limited"]
 TaskState = Literal["open", "answered", "expired", "withdrawn"]
 WaitKind = Literal["approval", "task", "timer", "connector", "in_doubt", "event", "pause"]
+HeldUpKind = Literal[
+    "history", "part", "key", "unknown_agent", "computing", "step_fails", "call_fails",
+    "no_release", "no_agents", "no_gateway",
+]  # fmt: skip
 
 ENDED: frozenset[str] = frozenset({"succeeded", "failed", "stopped"})
 OPEN: tuple[RunState, ...] = ("starting", "running", "waiting", "paused", "stopping")
@@ -56,6 +60,22 @@ class RunFailure:
 
 
 @dataclass(frozen=True, slots=True)
+class HeldUp:
+    """Why a run that is open does not move: nobody takes its next step, or the step fails again and again.
+
+    `parameters` are what the sentences are made of, for their translation; `line` is as in RunFailure.
+    """
+
+    kind: HeldUpKind
+    sentence: str
+    way_out: str
+    since: datetime
+    node: str = ""
+    line: str = ""
+    parameters: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+@dataclass(frozen=True, slots=True)
 class RunSummary:
     """One row of a list. `principal` is the person on whose behalf it runs."""
 
@@ -71,6 +91,7 @@ class RunSummary:
     ended_at: datetime | None = None
     waiting: tuple[Waiting, ...] = ()
     result: Any = None
+    held_up: HeldUp | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +139,26 @@ class RunEvent:
 
 
 @dataclass(frozen=True, slots=True)
+class RunText:
+    """A piece of what a model writes while it answers the call at `position`.
+
+    It follows the event numbered `after`, as the `part`th piece there. `start` counts the characters of the same
+    `attempt` before it; a new attempt says everything anew. `left_out` characters follow it that are not kept.
+    """
+
+    run: str
+    position: int
+    attempt: int
+    start: int
+    after: int
+    part: int
+    at: datetime
+    step: str
+    text: str
+    left_out: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class PersonTask:
     """A question that an agent asks a person. `to` is `role:…`, `group:…` or `person:…`."""
 
@@ -137,26 +178,6 @@ class PersonTask:
     answer: Any = None
     answered_by: str = ""
     answered_at: datetime | None = None
-
-@dataclass(frozen=True, slots=True)
-class RunText:
-    """A piece of what a model writes while it answers the call at `position`.
-
-    It follows the event numbered `after`, as the `part`th piece there. `start` counts the characters of the same
-    `attempt` before it; a new attempt says everything anew. `left_out` characters follow it that are not kept.
-    """
-
-    run: str
-    position: int
-    attempt: int
-    start: int
-    after: int
-    part: int
-    at: datetime
-    step: str
-    text: str
-    left_out: int = 0
-
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,8 @@
 
 Five things wait here: runs that were written and not begun, approvals that were closed, person tasks that were
 answered, pauses, and runs whose personal data was erased. Telling twice is harmless, so two workers may do it at once.
-Schedules that are due become runs here too.
+Schedules that are due become runs here too, and what Temporal alone knows of (runs that it ended, how it routes new
+ones) is written down.
 """
 
 from __future__ import annotations
@@ -24,12 +25,16 @@ from chargehand.runs.blobs import Blobs
 from chargehand.runs.erasure import delete_histories
 from chargehand.runs.model import SIGNAL_ANSWER, SIGNAL_APPROVAL
 from chargehand.runs.payloads import Answer
+from chargehand.runs.routing import RoutingWatch
 from chargehand.runs.service import RunService
 from chargehand.runs.triggers.schedules import Schedules
+from chargehand.settings import settings
 
 EVERY_SECONDS = 0.2
 MAX_PAUSE_SECONDS = 10.0
 LOST_EVERY_SECONDS = 15.0
+# Temporal answers about a deployment a few times a second, for everybody together.
+ROUTING_EVERY_SECONDS = 5.0
 LOST_WINDOW = timedelta(hours=1)
 # A start is first tried by whoever wrote it; the outbox takes over after a moment.
 START_GRACE = timedelta(seconds=2)
@@ -54,12 +59,14 @@ class Outbox:
         self.approvals = approvals
         self.blobs = blobs
         self.schedules = Schedules(db, runs)
+        self.routing = RoutingWatch(db, runs.client, settings().tenant)
 
     async def run(self) -> None:
         """Each kind on its own, so that one that is stuck does not hold up the others."""
         told = self.tell_approvals, self.tell_answers, self.runs.steering.tell_pauses
         await asyncio.gather(
             *(self._loop(one) for one in (self.begin_runs, self.start_due, *told)),
+            self._loop(self.routing.look, every=ROUTING_EVERY_SECONDS),
             self._loop(self.end_lost_runs, every=LOST_EVERY_SECONDS),
             self._loop(self.delete_histories, every=LOST_EVERY_SECONDS),
         )

@@ -77,7 +77,7 @@ def pinned_to(release: str) -> WorkerDeploymentConfig:
 
 async def is_new(client: Client, release: str) -> bool:
     """Whether no run can have begun on it: it was never current, nor did it ramp. Raises RuntimeUnavailable."""
-    info = await _describe(client)
+    info = await describe(client)
     states = {one.deployment_version.build_id: one.status for one in info.version_summaries} if info else {}
     return release not in states or states[release] not in _STATES
 
@@ -88,20 +88,23 @@ async def introduce(client: Client, release: str, percent: float) -> None:
     Raises:
         RuntimeUnavailable: Temporal does not know the release, or does not take the change.
     """
+    by = f"its first worker, {client.identity}"
     if percent >= 100 or not await current(client):
-        await make_current(client, release)
+        await make_current(client, release, by=by)
     elif percent > 0:
-        await ramp(client, release, percent)
+        await ramp(client, release, percent, by=by)
 
 
-async def make_current(client: Client, release: str) -> None:
+async def make_current(client: Client, release: str, *, by: str = "") -> None:
     """New runs begin on this release from now on; a worker of it must be up, or come up within half a minute.
+
+    `by`: who changes it, for the action log.
 
     Raises:
         RuntimeUnavailable: Temporal does not know the release, or does not take the change.
     """
     request = SetWorkerDeploymentCurrentVersionRequest(
-        namespace=client.namespace, deployment_name=DEPLOYMENT, build_id=release, identity=client.identity
+        namespace=client.namespace, deployment_name=DEPLOYMENT, build_id=release, identity=by or client.identity
     )
     await _until_taken(
         lambda: client.workflow_service.set_worker_deployment_current_version(request),
@@ -109,7 +112,7 @@ async def make_current(client: Client, release: str) -> None:
     )
 
 
-async def ramp(client: Client, release: str, percent: float) -> None:
+async def ramp(client: Client, release: str, percent: float, *, by: str = "") -> None:
     """Let so many of a hundred new runs begin on this release, the others on the current one; 0 ends its ramp.
 
     Raises:
@@ -123,7 +126,7 @@ async def ramp(client: Client, release: str, percent: float) -> None:
         deployment_name=DEPLOYMENT,
         build_id=release if percent else "",
         percentage=percent,
-        identity=client.identity,
+        identity=by or client.identity,
     )
     await _until_taken(
         lambda: client.workflow_service.set_worker_deployment_ramping_version(request),
@@ -133,13 +136,13 @@ async def ramp(client: Client, release: str, percent: float) -> None:
 
 async def current(client: Client) -> str:
     """The release on which new runs begin; empty when none is. Raises RuntimeUnavailable."""
-    info = await _describe(client)
+    info = await describe(client)
     return info.routing_config.current_deployment_version.build_id if info else ""
 
 
 async def releases(client: Client) -> tuple[Release, ...]:
     """Every release that Temporal remembers, the newest first. Raises RuntimeUnavailable."""
-    info = await _describe(client)
+    info = await describe(client)
     if info is None:
         return ()
     routing = info.routing_config
@@ -170,7 +173,8 @@ async def open_runs(client: Client, release: str) -> int:
         raise RuntimeUnavailable(f"Temporal does not count the runs of {release!r}: {error.message}.") from error
 
 
-async def _describe(client: Client) -> WorkerDeploymentInfo | None:
+async def describe(client: Client) -> WorkerDeploymentInfo | None:
+    """What Temporal knows of our releases; None before the first. Raises RuntimeUnavailable."""
     request = DescribeWorkerDeploymentRequest(namespace=client.namespace, deployment_name=DEPLOYMENT)
     try:
         return (await client.workflow_service.describe_worker_deployment(request)).worker_deployment_info

@@ -8,7 +8,7 @@ from typing import Any, cast
 import orjson
 
 from chargehand import clock
-from chargehand.runs.model import PersonTask, RunDetail, RunEvent, RunFailure, RunSummary, Waiting
+from chargehand.runs.model import HeldUp, PersonTask, RunDetail, RunEvent, RunFailure, RunSummary, Waiting
 
 
 def summary(row: Mapping[str, Any]) -> RunSummary:
@@ -98,8 +98,17 @@ def _summary(row: Mapping[str, Any]) -> dict[str, Any]:
         "principal": row["principal"],
         "created_at": clock.parse(row["created_at"]),
         "ended_at": clock.parse(row["ended_at"]) if row["ended_at"] else None,
+        "held_up": held_up(row["held_up"]),
         "waiting": tuple(_waiting(one) for one in cast("list[dict[str, Any]]", loads(row["waiting"]) or [])),
     }
+
+
+def held_up(text: str) -> HeldUp | None:
+    found: dict[str, Any] | None = loads(text)
+    if not found:
+        return None
+    since = clock.parse(found.pop("since"))
+    return HeldUp(since=since, **found)
 
 
 def _waiting(one: Mapping[str, Any]) -> Waiting:

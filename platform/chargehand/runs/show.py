@@ -7,12 +7,13 @@ from decimal import Decimal
 from typing import Any
 
 from chargehand.agents.ending import Document, Ending
-from chargehand.runs.model import ENDED, PersonTask, RunDetail, RunEvent, RunSummary, RunText, Waiting
+from chargehand.runs.model import ENDED, HeldUp, PersonTask, RunDetail, RunEvent, RunSummary, RunText, Waiting
 from chargehand.runs.story import Story
 from chargehand.runs.text_store import Said
 from chargehand.runs.views import (
     DocumentView,
     EndingView,
+    HeldUpView,
     Money,
     PersonTaskView,
     Run,
@@ -85,6 +86,18 @@ def waiting(one: Waiting, who: Sequence[str] = ()) -> WaitingView:
         since=one.since,
         until=one.until,
         who=list(one.who or who),
+    )
+
+
+def held_up(found: HeldUp) -> HeldUpView:
+    return HeldUpView(
+        kind=found.kind,
+        sentence=found.sentence,
+        way_out=found.way_out,
+        parameters=dict(found.parameters),
+        since=found.since,
+        node=found.node,
+        line=found.line,
     )
 
 
@@ -162,6 +175,7 @@ def _summary(found: RunSummary, names: Names, waits: list[WaitingView], came: En
         "started_at": found.created_at,
         "ended_at": found.ended_at,
         "waiting": waits,
+        "held_up": held_up(found.held_up) if found.held_up and found.state not in ENDED else None,
         "ending": EndingView(value=came.value, done=came.done, words=dict(came.words)) if came else None,
     }
 

@@ -19,6 +19,8 @@ from chargehand.database import Transaction, quick
 class RunRow(SQLModel, table=True):
     """A run. `chain` runs from the person outward; `request_key` makes a start idempotent within its tenant.
 
+    `held_up` is why it does not go on, see `held_up.HeldUp`; empty for almost all.
+
     `retry_from` is the number of the state of `retry_of` at which it takes up; empty: it begins from its input.
     """
 
@@ -44,6 +46,7 @@ class RunRow(SQLModel, table=True):
     retry_of: str = ""
     retry_from: str = Field(default="", sa_column_kwargs={"server_default": ""})
     trace_id: str = ""
+    held_up: str = Field(default="", sa_column=Column(Text, nullable=False, server_default=""))
     created_at: str
     ended_at: str = ""
 
@@ -99,7 +102,8 @@ def table(row: type[SQLModel]) -> Table:
 _ROWS = 200
 _INSERT_EVENTS = "INSERT INTO run_event (run, seq, tenant, at, kind, step, data) VALUES"
 _STAND = (
-    "UPDATE run SET events = ?, waiting = ?, state = CASE WHEN state IN ('stopping', 'paused') THEN state ELSE ? END "
+    "UPDATE run SET events = ?, waiting = ?, held_up = '', "
+    "state = CASE WHEN state IN ('stopping', 'paused') THEN state ELSE ? END "
     "WHERE id = ? AND events < ? AND state NOT IN ('succeeded', 'failed', 'stopped')"
 )
 
@@ -165,15 +169,15 @@ def find_run(connection: Connection, run: str, tenant: str | None = None) -> Row
     return _one(connection, query)
 
 
-def children(connection: Connection, tenant: str, run: str) -> tuple[str, ...]:
-    query = select(RUN.c.id).where(RUN.c.parent == run, RUN.c.tenant == tenant).order_by(RUN.c.created_at, RUN.c.id)
-    return tuple(connection.execute(query).scalars())
-
 def state_of(connection: Connection, tenant: str, run: str) -> str | None:
     """None for what is no run of the tenant."""
     query = select(RUN.c.state).where(RUN.c.id == run, RUN.c.tenant == tenant)
     return connection.execute(query).scalar()
 
+
+def children(connection: Connection, tenant: str, run: str) -> tuple[str, ...]:
+    query = select(RUN.c.id).where(RUN.c.parent == run, RUN.c.tenant == tenant).order_by(RUN.c.created_at, RUN.c.id)
+    return tuple(connection.execute(query).scalars())
 
 
 def retried_as(connection: Connection, tenant: str, run: str) -> str:
@@ -183,7 +187,7 @@ def retried_as(connection: Connection, tenant: str, run: str) -> str:
 
 def set_state(tx: Transaction, run: str, state: str, *, of: Iterable[str], **columns: Any) -> bool:
     """Move a run to `state` if it is in one of the states `of`; whether it did."""
-    query = RUN.update().where(RUN.c.id == run, RUN.c.state.in_(tuple(of))).values(state=state, **columns)
+    query = RUN.update().where(RUN.c.id == run, RUN.c.state.in_(tuple(of))).values(state=state, held_up="", **columns)
     return tx.connection.execute(query).rowcount == 1
 
 

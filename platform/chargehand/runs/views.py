@@ -9,7 +9,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field, field_validator
 
 from chargehand.identity.views import Request
-from chargehand.runs.model import RunState, TaskState, WaitKind
+from chargehand.runs.model import HeldUpKind, RunState, TaskState, WaitKind
 
 StepKind = Literal["node", "model", "tool", "approval", "task", "timer", "agent", "run"]
 StepState = Literal["running", "waiting", "succeeded", "failed", "denied", "rejected", "expired", "in_doubt", "stopped"]
@@ -92,6 +92,18 @@ class DocumentView(BaseModel):
     url: str
 
 
+class HeldUpView(BaseModel):
+    """Why an open run does not move, and what a person may do."""
+
+    kind: HeldUpKind
+    sentence: str
+    way_out: str
+    parameters: dict[str, str] = Field(description="For translation, with `kind`")
+    since: datetime
+    node: str = Field(description="Where in the agent's graph, if known")
+    line: str = Field(description="Of the agent's code, if known")
+
+
 class RunSummaryView(BaseModel):
     id: str
     agent: str
@@ -104,6 +116,7 @@ class RunSummaryView(BaseModel):
     started_at: datetime
     ended_at: datetime | None
     waiting: list[WaitingView]
+    held_up: HeldUpView | None = Field(None, description="Null while it moves, or waits as it should")
     ending: EndingView | None = None
     cost: Money | None = Field(None, description="Of its own model calls; null where no price is known")
 
@@ -139,6 +152,14 @@ class Run(RunSummaryView):
     may: list[RunAct] = Field(description="What you may do with it now")
 
 
+class TextView(BaseModel):
+    """What a model wrote, as far as it is written."""
+
+    attempt: int = Field(description="From 1; a call that is asked again begins its text anew")
+    text: str
+    left_out: int = Field(0, description="Characters that follow and are not kept: of long texts 64 KiB are")
+
+
 class Step(BaseModel):
     """One recorded unit of a run. Arguments and results are redacted as the viewer's role says."""
 
@@ -152,14 +173,6 @@ class Step(BaseModel):
     parameters: dict[str, Any] = Field(default_factory=dict)
     state: StepState
     started_at: datetime
-class TextView(BaseModel):
-    """What a model wrote, as far as it is written."""
-
-    attempt: int = Field(description="From 1; a call that is asked again begins its text anew")
-    text: str
-    left_out: int = Field(0, description="Characters that follow and are not kept: of long texts 64 KiB are")
-
-
     ended_at: datetime | None = None
     attempts: int = 1
     tool: str = ""
@@ -173,6 +186,8 @@ class TextView(BaseModel):
     tokens: int = 0
     cost: Money | None = None
     child: str = Field("", description="Run id of a sub-agent")
+    position: int | None = Field(None, description="Of a model call: by which the pieces of its text name it")
+    text: TextView | None = Field(None, description="What a model wrote; null where there is none, or not for you")
 
 
 class StepPage(BaseModel):
@@ -186,8 +201,6 @@ class RunEventView(BaseModel):
     seq: int
     run: str
     at: datetime
-    position: int | None = Field(None, description="Of a model call: by which the pieces of its text name it")
-    text: TextView | None = Field(None, description="What a model wrote; null where there is none, or not for you")
     kind: str = Field(description="e.g. `node.started`, `call.asked`, `run.succeeded`")
     state: RunState
     step: Step | None = Field(description="The step that began or changed")
@@ -195,19 +208,6 @@ class RunEventView(BaseModel):
     waiting: list[WaitingView]
     result: Any
 
-
-class PauseRun(Request):
-    reason: str = Field("", max_length=500, description="Why; it stands in the action log")
-
-
-class RetryRun(Request):
-    from_step: str = Field(
-        "", alias="from", max_length=500, description="A step, as the story names it; none: from its input"
-    )
-
-
-class RetryStepView(BaseModel):
-    """A step at which a run can be taken up."""
 
 class RunTextView(BaseModel):
     """One server-sent event of a run: the next piece of what a model writes while it answers."""
@@ -222,6 +222,19 @@ class RunTextView(BaseModel):
     text: str | None = Field(description="Null for those who may not see what the run is about")
     left_out: int = Field(0, description="Characters that follow and are not kept: of long texts 64 KiB are")
 
+
+class PauseRun(Request):
+    reason: str = Field("", max_length=500, description="Why; it stands in the action log")
+
+
+class RetryRun(Request):
+    from_step: str = Field(
+        "", alias="from", max_length=500, description="A step, as the story names it; none: from its input"
+    )
+
+
+class RetryStepView(BaseModel):
+    """A step at which a run can be taken up."""
 
     number: int
     nodes: list[str]

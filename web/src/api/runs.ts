@@ -5,6 +5,7 @@ export type Run = Schemas['Run'];
 export type RunSummary = Schemas['RunSummaryView'];
 export type RunState = RunSummary['state'];
 export type RunEvent = Schemas['RunEventView'];
+export type RunText = Schemas['RunTextView'];
 export type Step = Schemas['Step'];
 export type Waiting = Schemas['WaitingView'];
 export type NodeState = Schemas['NodeState'];
@@ -18,6 +19,7 @@ export const runKeys = {
   list: (filter: RunFilter) => ['runs', 'list', filter] as const,
   one: (run: string) => ['runs', 'one', run] as const,
   steps: (run: string) => ['runs', 'steps', run] as const,
+  texts: (run: string) => ['texts', run] as const,
   tasks: ['tasks'] as const,
 };
 
@@ -85,8 +87,8 @@ export async function resumeRun(run: string): Promise<Run> {
   return going;
 }
 
-export async function stopRun(run: string, reason: string): Promise<Run> {
-  const stopped = await must<Run>(http.POST('/api/runs/{run}/stop', { params: { path: { run } }, body: { reason, hard: false } }));
+export async function stopRun(run: string, reason: string, hard = false): Promise<Run> {
+  const stopped = await must<Run>(http.POST('/api/runs/{run}/stop', { params: { path: { run } }, body: { reason, hard } }));
   await renew();
   return stopped;
 }

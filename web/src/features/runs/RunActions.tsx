@@ -6,7 +6,7 @@ import { useMay } from '../../app/session';
 import { Button, ButtonLink } from '../../ui/Button';
 import { Dialog } from '../../ui/Dialog';
 import { Inline } from '../../ui/Feedback';
-import { TextArea } from '../../ui/Field';
+import { CheckField, TextArea } from '../../ui/Field';
 import { toast } from '../../ui/toast';
 import look from '../../ui/Button.module.css';
 import { RetryDialog } from './RetryDialog';
@@ -47,11 +47,12 @@ function SteerDialog({ run, pause, onClose }: { run: Run; pause: boolean; onClos
   const { t } = useTranslation();
   const [reason, setReason] = useState('');
   const [error, setError] = useState<unknown>(null);
+  const [hard, setHard] = useState(false);
   const [busy, setBusy] = useState(false);
   const go = async () => {
     setBusy(true);
     try {
-      await (pause ? pauseRun : stopRun)(run.id, reason.trim());
+      await (pause ? pauseRun(run.id, reason.trim()) : stopRun(run.id, reason.trim(), hard));
       onClose();
     } catch (problem) {
       setError(problem);
@@ -68,6 +69,7 @@ function SteerDialog({ run, pause, onClose }: { run: Run; pause: boolean; onClos
       <div className="col">
         <p className="sm ink2">{t(pause ? 'run.pauseText' : 'run.stopText')}</p>
         <TextArea autoFocus label={t('run.stopReason')} required maxLength={500} value={reason} onChange={(event) => setReason(event.target.value)} />
+        {!pause && (run.held_up || run.state === 'stopping') && <CheckField label={t('run.stopHard')} hint={t('run.stopHardText')} checked={hard} onChange={(event) => setHard(event.target.checked)} />}
         <Inline error={error} />
       </div>
     </Dialog>

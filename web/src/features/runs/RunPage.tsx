@@ -11,6 +11,7 @@ import { Segmented } from '../../ui/Field';
 import { cost, duration, number, principalName } from '../../ui/format';
 import { Page } from '../../ui/Page';
 import { useNow } from '../../ui/useNow';
+import { HeldUp } from './HeldUp';
 import { isMcp, McpCalls } from './McpCalls';
 import { RetryDialog } from './RetryDialog';
 import { RunActions } from './RunActions';
@@ -76,6 +77,7 @@ function Body({ run, steps, stepsError }: { run: Run; steps: Step[] | undefined;
       </div>
       {retrying && node && <RetryDialog run={run} from={node} onClose={() => setRetrying(false)} />}
       <div className={css.right} tabIndex={0} role="region" aria-label={t('run.story')}>
+        <HeldUp run={run} />
         <WaitingFor run={run} steps={steps ?? []} tools={agent?.tools ?? []} />
         <RunResult run={run} schema={agent?.output_schema ?? {}} />
         <div className={css.tabs}>
