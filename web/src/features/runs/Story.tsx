@@ -9,6 +9,7 @@ import { SkeletonRows } from '../../ui/Feedback';
 import { cost, duration } from '../../ui/format';
 import { State, toneOf } from '../../ui/State';
 import { Time } from '../../ui/Time';
+import { ModelText } from './ModelText';
 import { RunState } from './RunState';
 import css from './Story.module.css';
 import { useRunStream } from './useRunStream';
@@ -36,7 +37,7 @@ export function Story({ run, steps, tools, node, label }: StoryProps) {
   const working = [...new Set(Object.entries(run.nodes).filter(([, each]) => each.state === 'running').map(([id]) => label(id)))];
   return (
     <ol className={css.story}>
-      {shown.map((step) => <Sentence key={step.seq} step={step} tools={tools} label={label} />)}
+      {shown.map((step) => <Sentence key={step.seq} run={run.id} step={step} tools={tools} label={label} />)}
       {shown.length === 0 && <li className="sm muted">{node ? t('run.nothingHere') : t('run.notYet')}</li>}
       {isOpen(run.state) && run.state !== 'waiting' && run.state !== 'paused' && !node && (
         <li className={css.live} aria-live="polite"><span className={css.dot} data-tone="run"><span className={css.pulse} /></span><span className="sm muted">{working.join(', ')}…</span></li>
@@ -47,7 +48,7 @@ export function Story({ run, steps, tools, node, label }: StoryProps) {
 
 const loud = new Set(['failed', 'denied', 'rejected', 'expired', 'in_doubt', 'waiting', 'stopped']);
 
-function Sentence({ step, tools, label }: { step: Step; tools: AgentTool[]; label?: (node: string) => string }) {
+function Sentence({ run, step, tools, label }: { run: string; step: Step; tools: AgentTool[]; label?: (node: string) => string }) {
   const { t } = useTranslation();
   const Icon = ICONS[step.kind];
   const text = label && isVisit(step) ? label(step.node) : inWords(step, tools);
@@ -69,6 +70,7 @@ function Sentence({ step, tools, label }: { step: Step; tools: AgentTool[]; labe
           {step.cost && Number(step.cost.amount) > 0 && <span>{cost(step.cost.amount, step.cost.currency)}</span>}
           {step.approval && <Link className="link" to="/approvals" search={{ id: step.approval }}>{t('run.seeRequest')}</Link>}
         </p>
+        {step.kind === 'model' && <ModelText run={run} step={step} />}
         {step.child && <ChildStory run={step.child} agent={String(step.parameters?.['agent'] ?? '')} />}
       </div>
     </li>
@@ -92,7 +94,7 @@ function ChildStory({ run, agent }: { run: string; agent: string }) {
       {opened && found && child.data && steps.data && (
         <div className={css.graph}><Suspense><RunGraph graph={found.graph} nodes={child.data.nodes} steps={steps.data} selected={node} onSelect={setNode} /></Suspense></div>
       )}
-      {!opened ? null : steps.data ? <ol className={css.story}>{worthTelling(steps.data).filter((step) => !node || step.node === node).map((step) => <Sentence key={step.seq} step={step} tools={found?.tools ?? []} label={label} />)}</ol> : <SkeletonRows rows={2} />}
+      {!opened ? null : steps.data ? <ol className={css.story}>{worthTelling(steps.data).filter((step) => !node || step.node === node).map((step) => <Sentence key={step.seq} run={run} step={step} tools={found?.tools ?? []} label={label} />)}</ol> : <SkeletonRows rows={2} />}
       <Link className="link sm" to="/runs/$run" params={{ run }}>{t('run.childPage')}</Link>
     </details>
   );

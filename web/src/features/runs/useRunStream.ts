@@ -1,12 +1,14 @@
 import { useEffect, useState } from 'react';
 import { queries } from '../../api/client';
-import { runKeys, type Run, type RunEvent, type Step } from '../../api/runs';
+import { runKeys, type Run, type RunEvent, type RunText, type Step } from '../../api/runs';
+import { applyText } from './texts';
 import { isOpen } from './words';
 
 /** Newer news of a step takes the place of older; a step is known by the event that opened it. */
 export function mergeStep(steps: readonly Step[] | undefined, step: Step): Step[] {
+  const known = (steps ?? []).find((each) => each.seq === step.seq);
   const rest = (steps ?? []).filter((each) => each.seq !== step.seq);
-  return [...rest, step].sort((a, b) => a.seq - b.seq);
+  return [...rest, { ...step, text: step.text ?? known?.text ?? null }].sort((a, b) => a.seq - b.seq);
 }
 
 export function applyEvent(event: RunEvent): void {
@@ -40,6 +42,7 @@ export function useRunStream(run: string, open: boolean): boolean {
         applyEvent(event);
         if (!isOpen(event.state)) close();
       });
+      source.addEventListener('text', (message) => applyText(JSON.parse((message as MessageEvent<string>).data) as RunText));
       source.onerror = () => {
         setLive(false);
         if (source?.readyState !== EventSource.CLOSED) return;
