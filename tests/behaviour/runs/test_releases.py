@@ -83,6 +83,43 @@ async def test_no_run_is_wedged_and_no_step_runs_on_another_release(
     record_property("seconds", round(time.monotonic() - began))
 
 
+async def test_a_run_stays_on_its_release_through_many_histories(tmp_path: Path) -> None:
+    """Going on in a new history is no new start: not even while the release that takes new runs does not fit it."""
+    async with company(tmp_path) as here:
+        here.runs.history_events = 12  # so that it goes on in a new history after almost each step
+        await here.release(1)
+        at = clock.now() + timedelta(seconds=20)
+        started = [(await here.start(f"job-{wait}", wait, at), wait) for wait in WAITS]
+        await until(lambda: here.waits([run for run, _ in started]))
+        before = {run: len(await _histories(here, run)) for run, _ in started}
+        await here.release(2)
+        assert await current(here.client) == "v2"
+        newer = await here.start("job-newer", "person", at)
+        going = asyncio.create_task(here.all_go())
+        await until(lambda: _all_ended(here, [*started, (newer, "person")]), 120)
+        going.cancel()
+        for run, wait in started:
+            detail = await here.runs.get(AMY, run)
+            assert detail.state == "succeeded", detail
+            assert detail.result["log_1"] == story(1, wait)
+            assert detail.agent_version == "version-1"
+            on = await _histories(here, run)
+            assert 1 < before[run] < len(on), "it goes on in new histories before its wait, and after"
+            assert set(on) == {"v1"}
+        assert (await here.runs.get(AMY, newer)).agent_version == "version-2"
+        assert len(here.lab.effects) == len(set(here.lab.effects))
+
+
+async def _histories(here: Here, run: str) -> list[str]:
+    """The release of each history of a run, as Temporal has it."""
+    found: list[str] = []
+    async for one in here.client.list_workflows(f"WorkflowId = '{run}'"):
+        described = await here.client.get_workflow_handle(run, run_id=one.run_id).describe()
+        info = described.raw_description.workflow_execution_info.versioning_info
+        found.append(info.deployment_version.build_id)
+    return found
+
+
 async def _all_ended(here: Here, started: list[tuple[str, str]]) -> bool:
     return all([(await here.runs.get(AMY, run)).state in ENDED for run, _ in started])
 
