@@ -12,12 +12,15 @@ import operator
 import os
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
 from langgraph.graph import START, StateGraph
 from temporalio import activity, workflow
 from temporalio.client import Client
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.converter import DefaultFailureConverterWithEncodedAttributes
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 from typing_extensions import TypedDict
 
@@ -33,7 +36,9 @@ from chargehand.database import Database
 from chargehand.gateway.desk import Desk
 from chargehand.gateway.gateway import Gateway
 from chargehand.runs.activities import GatewayActivities
+from chargehand.runs.blobs import BlobFolder
 from chargehand.runs.client import connect
+from chargehand.runs.codec import EncryptionCodec, payload_key
 from chargehand.runs.hops import ACTIVITY_LIMIT, HEARTBEAT, RETRY
 from chargehand.runs.model import QUEUE_GATEWAY
 from chargehand.runs.outbox import Outbox
@@ -178,6 +183,17 @@ class System:
         return Line.model_validate((await self.call("lab.book", given)).value)
 
 
+async def stock(given: Settings) -> Client:
+    """A client for the control arms: payloads encrypted alike, converters as the SDK has them."""
+    codec = EncryptionCodec(payload_key(given.payload_key), BlobFolder(given.blobs))
+    converter = replace(
+        pydantic_data_converter,
+        payload_codec=codec,
+        failure_converter_class=DefaultFailureConverterWithEncodedAttributes,
+    )
+    return await Client.connect(given.temporal_address, data_converter=converter)
+
+
 def services(db: Database, client: Client) -> tuple[RunService, ApprovalService]:
     policy = asks()
     approvals = ApprovalService(db, policy)
@@ -207,7 +223,12 @@ async def gateway(given: Settings) -> None:
 async def agents(given: Settings) -> None:
     register(CATALOG)
     client = await connect(given)
-    bare = Worker(client, task_queue=BARE_AGENTS, workflows=[Bare, Same], workflow_runner=UnsandboxedWorkflowRunner())
+    bare = Worker(
+        await stock(given),
+        task_queue=BARE_AGENTS,
+        workflows=[Bare, Same],
+        workflow_runner=UnsandboxedWorkflowRunner(),
+    )
     cached = int(os.environ.get("CACHED_RUNS", "500"))
     async with agent_worker(client, max_cached_runs=cached), bare:
         await until_told()
