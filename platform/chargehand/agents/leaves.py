@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any, ParamSpec, TypeVar
 
 import orjson
+from pydantic_core import to_jsonable_python
 
 from chargehand.agents.forms import duration, form_schema, parse_answer
 from chargehand.agents.runtime import Runtime, current
@@ -157,7 +158,7 @@ def note(text: str, **data: Any) -> None:
     runtime, place = current(), where()
     said = runtime.ledger.mark(place.task, place.attempt, "note")
     if not said.settled:
-        runtime.record("note", {"text": text, **data}, step=place.path)
+        runtime.record("note", to_jsonable_python({"text": text, **data}, fallback=str), step=place.path)
         said.settle(None)
 
 

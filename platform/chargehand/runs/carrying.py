@@ -30,7 +30,7 @@ def carry(runtime: TemporalRuntime, graph: RunCheckpointer) -> Carried | None:
         state = graph.dump()
         if len(state) > LARGEST_PASSED_BYTES:
             raise BadInput(f"it has {len(state)} bytes; {LARGEST_PASSED_BYTES} is the most", field="state")
-    except BadInput as error:
+    except (BadInput, TypeError) as error:  # a text with half a character in it is no JSON
         runtime.stays = True
         runtime.journal.add("run.stays", {"detail": str(error)})
         return None
@@ -65,7 +65,7 @@ async def states_of(spec: AgentSpec, graph: RunCheckpointer) -> list[Saved]:
     for number, one in reversed(list(enumerate(graph.supersteps))):
         try:
             state = one.dump()
-        except BadInput:
+        except (BadInput, TypeError):  # a text with half a character in it is no JSON
             continue
         left -= len(state)
         nodes = await one.nodes(spec.compiled)

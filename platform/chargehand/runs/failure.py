@@ -7,21 +7,43 @@ from typing import Any
 
 from chargehand.agents.model import AgentSpec
 from chargehand.errors import ChargehandError
+from chargehand.models.words import fit
 
 MEND = "Whoever owns the agent mends it there; then retry the run at that step, or from its input."
 """The way out of an error that brings none."""
 _LANGGRAPH_NOTE = "During task with name '"
+LONGEST_DETAIL = 4000
 
 
 def describe(error: BaseException, spec: AgentSpec) -> dict[str, Any]:
-    """`RunFailure`'s fields. Reads no file: it is called inside a workflow."""
+    """`RunFailure`'s fields, fit to be kept. Reads no file: it is called inside a workflow."""
+    cause = _cause(error)
+    ours = cause if isinstance(cause, ChargehandError) else None
     return {
-        "detail": error.detail if isinstance(error, ChargehandError) else f"{type(error).__name__}: {error}",
-        "kind": error.code if isinstance(error, ChargehandError) else type(error).__name__,
-        "way_out": (error.way_out if isinstance(error, ChargehandError) else "") or MEND,
-        "node": _node(error),
-        "line": _line(error, spec),
+        "detail": _short(ours.detail if ours else _said(cause)),
+        "kind": ours.code if ours else type(cause).__name__,
+        "way_out": (ours.way_out if ours else "") or MEND,
+        "node": _node(error) or _node(cause),
+        "line": _line(cause, spec) or _line(error, spec),
     }
+
+
+def _cause(error: BaseException) -> BaseException:
+    """Of several errors at once (a TaskGroup's) the first, which is why the others were cut short."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
+def _said(error: BaseException) -> str:
+    if isinstance(error, SystemExit | KeyboardInterrupt):
+        return f"the agent's code ends the process ({type(error).__name__}: {error}); that ends its run alone"
+    return f"{type(error).__name__}: {error}"
+
+
+def _short(text: str) -> str:
+    cut = len(text) - LONGEST_DETAIL
+    return fit(text if cut <= 0 else f"{text[:LONGEST_DETAIL]} … ({cut} characters more)")
 
 
 def _node(error: BaseException) -> str:

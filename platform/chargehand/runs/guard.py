@@ -1,7 +1,9 @@
 """No I/O from a workflow: whatever a node tries on the workflow's thread fails at once, and says what to do.
 
-A Python audit hook sees sockets, processes and files whoever opens them, also inside libraries. Replay would repeat
-them, and nothing would have been asked or recorded. Imports and the tracebacks of errors may read source files.
+A Python audit hook sees sockets, processes and files whoever opens them, also inside libraries, and on the threads to
+which LangGraph hands a node's work. Replay would repeat them, and nothing would have been asked or recorded. Imports
+and the tracebacks of errors may read source files. Whoever asks the event loop for a connection is told no by the loop
+(`refuse`). What a library does in C, such as a database's driver, is not seen.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ import threading
 import time
 from typing import Any
 
+from chargehand.agents.runtime import running
 from chargehand.agents.where import where
 from chargehand.errors import BadInput
 
@@ -41,6 +44,9 @@ _WAY_OUT = "Mark what does it with @io_node, so that it runs as an activity, or 
 _THREADS = "temporal_workflow_"
 # Python's own machinery reads source files to import a module or to print a traceback.
 _MACHINERY = frozenset({"importlib", "linecache", "tokenize", "traceback", "zipimport", "logging", "inspect"})
+# LangGraph's synchronous `invoke` works on threads, which carry the node's context: the hook sees what they do.
+_CARRIES_CONTEXT = frozenset({"langgraph", "langchain_core"})
+_STARTS = frozenset({__name__.partition(".")[0], "threading", "concurrent"})
 
 _installed = False
 
@@ -57,7 +63,7 @@ def install() -> None:
     if not _installed:
         _installed = True
         sys.addaudithook(_hook)
-        time.sleep = _no_sleep
+        threading.Thread.start = _no_start
 
 
 _sleep = time.sleep
@@ -65,7 +71,7 @@ _sleep = time.sleep
 
 def _no_sleep(seconds: float, /) -> None:
     """`time.sleep`, which before Python 3.13 no audit hook sees; on a workflow's thread it would stall the worker."""
-    if threading.current_thread().name.startswith(_THREADS) and where().node:
+    if _in_workflow() and where().node:
         raise WorkflowDidIO(
             f"the node {where().path!r} sleeps (time.sleep({seconds})) inside the workflow, which holds the worker",
             way_out="Wait with `await chargehand.sleep_until(chargehand.now() + …)`, which holds none.",
@@ -73,18 +79,38 @@ def _no_sleep(seconds: float, /) -> None:
     _sleep(seconds)
 
 
-def _hook(event: str, args: tuple[Any, ...]) -> None:
-    does = _CALLS.get(event)
-    if does is None or not threading.current_thread().name.startswith(_THREADS):
-        return
-    place = where()
-    if not place.node or _by_machinery():
-        return
-    target = str(args[1]) if "socket" in event and len(args) > 1 and event != "socket.getaddrinfo" else str(args[:1])
-    raise WorkflowDidIO(
-        f"the node {place.path!r} {does} ({event} {target[:120]}) inside the workflow, where it would be repeated",
+_start = threading.Thread.start
+
+
+def _no_start(self: threading.Thread) -> None:
+    """`Thread.start`, which before Python 3.12 no audit hook sees; nobody would see what it does, or wait for it."""
+    if _in_workflow() and where().node and not _by_langgraph():
+        raise refuse("starts a thread", f"threading, {self.name}")
+    _start(self)
+
+
+# When this is imported, which is before any agent: `from time import sleep` takes what stands there then.
+time.sleep = _no_sleep
+
+
+def refuse(does: str, call: str) -> WorkflowDidIO:
+    """The error that says what the running node does inside the workflow, by which call, and the way out."""
+    return WorkflowDidIO(
+        f"the node {where().path!r} {does} ({call[:160]}) inside the workflow, where it would be repeated",
         way_out=_WAY_OUT,
     )
+
+
+def _in_workflow() -> bool:
+    return threading.current_thread().name.startswith(_THREADS) or running() is not None
+
+
+def _hook(event: str, args: tuple[Any, ...]) -> None:
+    does = _CALLS.get(event)
+    if does is None or not _in_workflow() or not where().node or _by_machinery():
+        return
+    target = str(args[1]) if "socket" in event and len(args) > 1 and event != "socket.getaddrinfo" else str(args[:1])
+    raise refuse(does, f"{event} {target}")
 
 
 def _by_machinery() -> bool:
@@ -95,5 +121,16 @@ def _by_machinery() -> bool:
         module = str(frame.f_globals.get("__name__", "")).partition(".")[0]
         if module in _MACHINERY or module == "_frozen_importlib_external" or "importlib" in frame.f_code.co_filename:
             return True
+        frame = frame.f_back
+    return False
+
+
+def _by_langgraph() -> bool:
+    """Whether it was LangGraph or LangChain that asked the standard library for a thread."""
+    frame = inspect.currentframe()
+    while frame is not None:
+        module = str(frame.f_globals.get("__name__", "")).partition(".")[0]
+        if module not in _STARTS:
+            return module in _CARRIES_CONTEXT
         frame = frame.f_back
     return False

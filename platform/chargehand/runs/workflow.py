@@ -48,7 +48,7 @@ class AgentRun:
         try:
             result = await self._executed()
             refuse_large("What the graph returns", "result", result)
-        except Exception as error:
+        except (Exception, SystemExit, KeyboardInterrupt) as error:
             if self.runtime.stop is not None:
                 return await self._stopped()
             return await self._failed(error)
@@ -82,7 +82,7 @@ class AgentRun:
             go_on(self.input, carried)
         return working.result()
 
-    async def _failed(self, error: Exception) -> Any:
+    async def _failed(self, error: BaseException) -> Any:
         failure = describe(error, self.spec)
         await self._undo()
         self.journal.add("run.failed", failure)
