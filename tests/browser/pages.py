@@ -113,7 +113,7 @@ def _edit_hook(page: Page) -> None:
 
 
 def _edit_intake(page: Page) -> None:
-    page.locator("section td button").last.click()
+    page.locator("section td button[aria-haspopup]").last.click()
     page.get_by_role("menuitem").first.click()
     page.locator("dialog fieldset").wait_for()
 

@@ -27,6 +27,12 @@ export async function createHook(body: Schemas['NewHook']): Promise<HookWithSecr
   return made;
 }
 
+/** Only its maker may. What is left out stays; so do address and secret. */
+export async function changeHook(hook: string, body: Schemas['ChangeHook']): Promise<void> {
+  await must(http.PATCH('/api/hooks/{hook}', { params: { path: { hook } }, body }));
+  await renew();
+}
+
 /** A new secret; the old one stays good for the hours named. */
 export async function rotateHook(hook: string, graceHours: number): Promise<HookWithSecret> {
   const changed = await must<HookWithSecret>(http.POST('/api/hooks/{hook}/rotate', { params: { path: { hook } }, body: { grace_hours: graceHours } }));
