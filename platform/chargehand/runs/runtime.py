@@ -18,11 +18,12 @@ from temporalio.exceptions import ActivityError, ApplicationError, ChildWorkflow
 
 from chargehand.agents.checkpointer import RunCheckpointer
 from chargehand.agents.ledger import Ledger
-from chargehand.agents.model import AgentSpec
+from chargehand.agents.model import AgentSpec, Undo
 from chargehand.clock import parse
 from chargehand.errors import BadInput
 from chargehand.outcome import Failure, Outcome
 from chargehand.runs.carrying import carry, go_on
+from chargehand.runs.failure import describe
 from chargehand.runs.hops import ACTIVITY_LIMIT, HEARTBEAT, RETRY, Hops
 from chargehand.runs.journal import Journal
 from chargehand.runs.keys import what_of
@@ -74,6 +75,8 @@ class TemporalRuntime(Hops):
         self.tiers: frozenset[str] | None = None
         self.calls = 0
         self.done: list[Done] = []
+        self.standing: list[str] = []
+        """What was not taken back at the end, each with why."""
         self.retried: Retried | None = None
         self.open: dict[str, dict[str, Any]] = {}
         """What has begun and waits, by position or by what it is: what must stay as it was in the next history."""
@@ -252,22 +255,39 @@ class TemporalRuntime(Hops):
             self.closed.discard(outcome.call_key)
 
     async def undo(self) -> None:
-        """Take back what succeeded and can be taken back, newest first, through the same gate."""
+        """Take back what succeeded and can be taken back, newest first, through the same gate.
+
+        What can't be taken back keeps nothing else from it, and is in `standing`.
+        """
         self.undoing = True
         undone = {(one.tool, str(one.arguments)) for one in self.done}
         for done in reversed(self.done):
             declared = self.spec.undo_for(done.tool)
             if declared is None:
                 continue
-            undoing, undo_arguments = declared.arguments_for(done.arguments, done.value)
-            if (undoing, str(undo_arguments)) in undone:
-                continue
-            self.journal.add("undo.started", {"tool": done.tool, "by": undoing})
-            position = self.ledger.take_position()
-            what = {"tool": undoing, "position": position, "undoes": done.position}
-            self.journal.add("call.proposed", {**what, "arguments": undo_arguments})
-            outcome = await self._call_until_settled(undoing, undo_arguments, "", position, UNDO_PATIENCE, {})
-            self.journal.add("call.settled", {**what, **outcome.model_dump(mode="json")})
+            try:
+                why = await self._undo(done, declared, undone)
+            except Exception as error:  # an author's `arguments`, mostly; a person sees what is left standing
+                failed = describe(error, self.spec)
+                self.journal.add("undo.failed", {**failed, "tool": done.tool, "undoes": done.position})
+                why = str(failed["detail"])
+            if why:
+                self.standing.append(f"{done.tool} ({why})")
+
+    async def _undo(self, done: Done, declared: Undo, undone: set[tuple[str, str]]) -> str:
+        """Why it was not taken back; empty when it was."""
+        undoing, undo_arguments = declared.arguments_for(done.arguments, done.value)
+        if (undoing, str(undo_arguments)) in undone:
+            return ""
+        self.journal.add("undo.started", {"tool": done.tool, "by": undoing})
+        position = self.ledger.take_position()
+        what = {"tool": undoing, "position": position, "undoes": done.position}
+        self.journal.add("call.proposed", {**what, "arguments": undo_arguments})
+        outcome = await self._call_until_settled(undoing, undo_arguments, "", position, UNDO_PATIENCE, {})
+        self.journal.add("call.settled", {**what, **outcome.model_dump(mode="json")})
+        if outcome.succeeded:
+            return ""
+        return f"{undoing}: {outcome.failure.detail if outcome.failure else outcome.state}"
 
     # Models
 

@@ -85,6 +85,7 @@ class AgentRun:
     async def _failed(self, error: BaseException) -> Any:
         failure = describe(error, self.spec)
         await self._undo()
+        failure["detail"] = self._and_what_stands(failure["detail"])
         self.journal.add("run.failed", failure)
         await self._finish("failed", failure=failure)
         raise ApplicationError(str(failure["detail"]), type="RunFailed", non_retryable=True) from error
@@ -95,7 +96,8 @@ class AgentRun:
         await self._undo()
         data = {"by": asked.by if asked else "", "reason": asked.reason if asked else "cancelled"}
         self.journal.add("run.stopped", data)
-        await self._finish("stopped", failure={"detail": f"Stopped: {data['reason']}", "kind": "stopped"})
+        detail = self._and_what_stands(f"Stopped: {data['reason']}")
+        await self._finish("stopped", failure={"detail": detail, "kind": "stopped"})
         return None
 
     async def _undo(self) -> None:
@@ -103,6 +105,11 @@ class AgentRun:
             await self.runtime.undo()
         except Exception as error:  # the run ends all the same; a person sees what is left standing
             self.journal.add("undo.failed", describe(error, self.spec))
+
+    def _and_what_stands(self, detail: str) -> str:
+        """With what was done and could not be taken back: whoever reads how the run ended must know."""
+        left = "; ".join(self.runtime.standing)
+        return f"{detail.rstrip('.')}. Not taken back: {left}." if left else detail
 
     async def _finish(self, state: str, **how: Any) -> None:
         saved = [] if state == "succeeded" else await states_of(self.spec, self.graph)
