@@ -36,7 +36,7 @@ def _tool(declared: Tool[..., Any]) -> BaseTool:
             encoded = declared.parse(arguments).model_dump(mode="json")
         except BadInput as error:
             raise ToolException(str(error)) from None
-        return _answer(await use_tool(declared.name, encoded))
+        return _answer(await use_tool(declared, encoded))
 
     name = declared.name.replace(".", "__")
     return _structured(name, declared.description, declared.input_type or dict(declared.input_schema), use)

@@ -44,6 +44,9 @@ _ERRORS: dict[str, type[CallNotDone]] = {
 }
 
 
+_LASTING = frozenset({"succeeded", "in_doubt"})
+
+
 @contextmanager
 def patience(length: str | timedelta) -> Generator[None]:
     """How long calls in this block try to reach a system that is down; after that they fail as `retryable`.
@@ -77,16 +80,17 @@ async def call(tool: Tool[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
 
 async def attempt(tool: Tool[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Outcome:
     """Use a tool and return how it ended as data, whatever happened. Raises BadInput as `call` does."""
-    return await use_tool(tool.name, tool.encode(*args, **kwargs))
+    return await use_tool(tool, tool.encode(*args, **kwargs))
 
 
-async def use_tool(name: str, arguments: Mapping[str, Any]) -> Outcome:
-    """Use a tool by name, with arguments as plain JSON: for third-party tools that have no declaration here."""
+async def use_tool(tool: Tool[..., Any], arguments: Mapping[str, Any]) -> Outcome:
+    """Use a tool with arguments as plain JSON, and return how it ended."""
+    name = tool.name
 
     async def send(runtime: Runtime, place: Where, position: int) -> Outcome:
         return await runtime.call_tool(name, arguments, step=place.path, position=position, patience=_patience.get())
 
-    return await leaf("tool", [name, arguments], send)
+    return await leaf("tool", [name, arguments], send, effect=tool.effect != "read")
 
 
 async def ask_person(
@@ -126,7 +130,7 @@ async def run_agent(name: str, value: Mapping[str, Any]) -> Outcome:
     async def start(runtime: Runtime, place: Where, position: int) -> Outcome:
         return await runtime.run_agent(name, value, step=place.path, position=position)
 
-    return await leaf("agent", [name, value], start)
+    return await leaf("agent", [name, value], start, effect=True)
 
 
 def now() -> datetime:
@@ -162,14 +166,18 @@ def note(text: str, **data: Any) -> None:
         said.settle(None)
 
 
-async def leaf(kind: str, asked: Any, do: Callable[[Runtime, Where, int], Awaitable[A]]) -> A:
-    """Do something once at this place of the run; when the node is run again, return what it answered."""
+async def leaf(kind: str, asked: Any, do: Callable[[Runtime, Where, int], Awaitable[A]], *, effect: bool = False) -> A:
+    """Do something once at this place of the run; when the node is run again, return what it answered.
+
+    What has an `effect`, and had it or may have, is not done again by another attempt of the node either.
+    """
     runtime, place = current(), where()
     fingerprint = f"{kind}:{orjson.dumps(asked, default=str, option=orjson.OPT_SORT_KEYS).decode()}"
     slot = runtime.ledger.slot(place.task, place.attempt, fingerprint)
     if slot.settled:
         return slot.answer
-    return slot.settle(await do(runtime, place, slot.position))
+    answer = await do(runtime, place, slot.position)
+    return slot.settle(answer, lasts=effect and isinstance(answer, Outcome) and answer.state in _LASTING)
 
 
 def not_done(outcome: Outcome) -> CallNotDone:

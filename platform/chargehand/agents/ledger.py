@@ -5,7 +5,7 @@ the interrupt was done: the ledger gives those leaves their recorded answers and
 effects. Positions count up in the order in which leaves start, which is the same under replay.
 
 A node that LangGraph retries (`retry_policy`) is another matter: there the author asks for a new attempt, so its
-leaves are new.
+leaves are new; but what took effect in an attempt before (`lasts`) is not done again when it is asked for again.
 
 A run that goes on in another history takes the ledger with it (`dump`, `load`): a node that was under way runs again
 from its top there, and is given what it was given before, the time of day included.
@@ -32,10 +32,13 @@ class Slot:
     fingerprint: str
     settled: bool = False
     answer: Any = None
+    lasts: bool = False
+    """It took effect, or may have: another attempt of its node is given this answer."""
 
-    def settle(self, answer: Any) -> Any:
+    def settle(self, answer: Any, *, lasts: bool = False) -> Any:
         self.settled = True
         self.answer = answer
+        self.lasts = lasts
         return answer
 
 
@@ -48,9 +51,17 @@ class _Task:
     marks: list[Slot] = field(default_factory=list[Slot])
     marked: int = 0
     carried: bool = False
+    kept: list[Slot] = field(default_factory=list[Slot])
+    """What lasts of attempts before, and was not asked for again yet."""
 
     def again(self, generation: int, attempt: int) -> None:
         self.generation, self.attempt, self.cursor, self.marked = generation, attempt, 0, 0
+
+    def take_kept(self, fingerprint: str) -> Slot | None:
+        found = next((one for one in self.kept if one.fingerprint == fingerprint), None)
+        if found is not None:
+            self.kept = [one for one in self.kept if one is not found]
+        return found
 
 
 @dataclass(slots=True)
@@ -80,7 +91,7 @@ class Ledger:
         if known.cursor < len(known.slots) and known.slots[known.cursor].fingerprint != fingerprint:
             del known.slots[known.cursor :]  # the node took another way this time; what follows is new
         if known.cursor == len(known.slots):
-            known.slots.append(Slot(self.take_position(), fingerprint))
+            known.slots.append(known.take_kept(fingerprint) or Slot(self.take_position(), fingerprint))
         known.cursor += 1
         return known.slots[known.cursor - 1]
 
@@ -110,7 +121,7 @@ class Ledger:
     def dump(self) -> dict[str, Any]:
         """As JSON."""
         tasks = {
-            name: [[_slot(slot) for slot in task.slots], [_slot(mark) for mark in task.marks]]
+            name: [[_slot(slot) for slot in slots] for slots in (task.slots, task.marks, task.kept)]
             for name, task in self._tasks.items()
         }
         return {
@@ -125,18 +136,22 @@ class Ledger:
     def load(cls, dumped: Mapping[str, Any]) -> Ledger:
         ledger = cls(dumped["next_position"], dumped["next_checkpoint"])
         ledger.since, ledger.told_before = dumped["since"], dict(dumped["told"])
-        for name, (slots, marks) in dumped["tasks"].items():
-            made, marked = (
-                [Slot(**{**one, "answer": _answer(one["answer"])}) for one in kept] for kept in (slots, marks)
+        for name, lists in dumped["tasks"].items():
+            slots, marks, *kept = (
+                [Slot(**{**one, "answer": _answer(one["answer"])}) for one in many] for many in lists
             )
             # Of another generation: when it begins here, it is being run again.
-            ledger._tasks[name] = _Task(_ELSEWHERE, 0, slots=made, marks=marked, carried=True)
+            task = ledger._tasks[name] = _Task(_ELSEWHERE, 0, slots=slots, marks=marks, carried=True)
+            task.kept = kept[0] if kept else []  # a history from before this was kept has two lists
         return ledger
 
     def _task(self, task: str, attempt: int) -> _Task:
         known = self._tasks.get(task)
-        if known is None or (known.generation == self.generation and known.attempt != attempt):
+        if known is None:
             known = self._tasks[task] = _Task(self.generation, attempt)
+        elif known.generation == self.generation and known.attempt != attempt:
+            lasting = [*known.kept, *(slot for slot in known.slots if slot.lasts)]
+            known = self._tasks[task] = _Task(self.generation, attempt, kept=lasting)
         elif known.generation != self.generation:
             known.again(self.generation, attempt)
         return known

@@ -42,6 +42,19 @@ def test_a_retried_node_does_it_anew() -> None:
     assert not ask(ledger, "a", attempt=2).settled
 
 
+def test_what_took_effect_is_not_done_again_by_another_attempt_each_time_once() -> None:
+    ledger = Ledger()
+    for leaf, lasts in (("pay", True), ("pay", True), ("read", False)):
+        ask(ledger, leaf).settle(leaf, lasts=lasts)
+    ledger = Ledger.load(ledger.dump())
+    ledger.generation = -1  # the same history goes on: LangGraph counts on from there
+    again = [ask(ledger, leaf, attempt=2) for leaf in ("read", "pay", "pay", "pay")]
+    assert [(slot.settled, slot.position) for slot in again] == [(False, 3), (True, 0), (True, 1), (False, 4)]
+    ledger = Ledger.load(ledger.dump())
+    ledger.generation = -1
+    assert [ask(ledger, "pay", attempt=3).position for _ in range(3)] == [0, 1, 5]
+
+
 @given(st.lists(st.tuples(st.sampled_from("tuv"), st.sampled_from("ab")), max_size=20))
 def test_positions_count_up_whichever_task_asks(asked: list[tuple[str, str]]) -> None:
     ledger = Ledger()
