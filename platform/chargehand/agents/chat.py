@@ -114,7 +114,7 @@ class DurableChatModel(BaseChatModel):
         async def send(runtime: Runtime, place: Where, position: int) -> Any:
             # With its answer goes an id from the run: a node that is run again is given the same message.
             answered = await runtime.call_model(request, step=place.path, position=position)
-            watching.tell("model", runtime, {"position": position, "answer": answered})
+            watching.tell("model", runtime, {"position": position, "asked": request, "answer": answered})
             return {**answered, "id": f"ai-{runtime.uuid()}"}
 
         answer = await leaf("model", request, send)

@@ -134,12 +134,14 @@ async def _recorded(run: Run, verdicts: dict[str, list[Said]], about: str) -> Ca
 
 
 def _credentials() -> list[str]:
-    """Values of the connectors' own variables, as far as this process has them."""
+    """Values of the connectors' own variables and the model's key, as far as this process has them."""
     from chargehand.connectors.registry import load_connectors
     from chargehand.settings import settings
 
     names = {name for one in load_connectors(settings().policies) for name in one.environment}
-    return [os.environ[name] for name in names if os.environ.get(name) and name.upper().endswith(_SECRET_ENDINGS)]
+    found = [os.environ[name] for name in names if os.environ.get(name) and name.upper().endswith(_SECRET_ENDINGS)]
+    key = settings().model_api_key
+    return [*found, key.get_secret_value()] if key else found
 
 
 _SECRET_ENDINGS = ("_KEY", "_TOKEN", "_SECRET", "_PASSWORD", "_CREDENTIALS", "_DSN")

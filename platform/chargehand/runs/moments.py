@@ -69,12 +69,13 @@ class _Frame:
 
 @dataclass
 class Film:
-    """What was seen of one run: events by number, states by path and number, models' answers by their position."""
+    """What was seen of a run: events and states by number, what models were asked and said by position."""
 
     run: str
     given: RunInput | None = None
     events: dict[int, RunEvent] = field(default_factory=dict[int, RunEvent])
     answers: dict[int, Mapping[str, Any]] = field(default_factory=dict[int, Mapping[str, Any]])
+    questions: dict[int, Mapping[str, Any]] = field(default_factory=dict[int, Mapping[str, Any]])
     frames: dict[str, dict[int, _Frame]] = field(default_factory=dict[str, dict[int, _Frame]])
 
     def at(self, step: str | int, *, nth: int = 1) -> Moment:
@@ -146,6 +147,7 @@ class Camera:
             film.given = source.run
             if kind == "model":
                 film.answers[int(data["position"])] = data["answer"]
+                film.questions[int(data["position"])] = data["asked"]
             else:
                 frame = _Frame(seq, to_json(data["state"]), tuple(data["next"]))
                 film.frames.setdefault(str(data["path"]), {})[seq] = frame

@@ -49,9 +49,26 @@ class RecordedCall(_Part):
     unclear: int = Field(default=0, ge=0)
 
 
-class ModelLine(_Part):
-    """What a model said, and what it used. `cost` is a decimal text; None: its price is not known."""
+class Question(_Part):
+    """What a model was asked: each message by who said it, the names of its tools, and a hash of all other terms.
 
+    The terms are the tools' schemas, the form of the answer, temperature and stops: texts too long to read here.
+    """
+
+    tier: str = ""
+    messages: list[dict[str, Any]] = Field(default_factory=list[dict[str, Any]])
+    tools: list[str] = Field(default_factory=list[str])
+    terms: str = ""
+
+
+class ModelLine(_Part):
+    """What a model said, and what it used. `cost` is a decimal text; None: its price is not known.
+
+    Without `asked` the line answers whatever is asked next. `after` is how many of the calls had been made before.
+    """
+
+    asked: Question | None = None
+    after: int = Field(default=0, ge=0)
     text: str = ""
     tool_calls: list[dict[str, Any]] = Field(default_factory=list[dict[str, Any]])
     model: str = "recorded"
@@ -61,7 +78,14 @@ class ModelLine(_Part):
     currency: str = "USD"
 
     @classmethod
-    def of(cls, message: Mapping[str, Any], usage: Mapping[str, Any]) -> ModelLine:
+    def of(
+        cls,
+        message: Mapping[str, Any],
+        usage: Mapping[str, Any],
+        *,
+        asked: Question | None = None,
+        after: int = 0,
+    ) -> ModelLine:
         """From LangChain's message as a dict, and a usage as events tell it."""
         data: Mapping[str, Any] = message.get("data", message)
         content = data.get("content", "")
@@ -71,7 +95,7 @@ class ModelLine(_Part):
         known = {
             name: usage[name] for name in ("model", "tokens_in", "tokens_out", "cost", "currency") if name in usage
         }
-        return cls(text=text, tool_calls=calls, **known)
+        return cls(asked=asked, after=after, text=text, tool_calls=calls, **known)
 
     def answer(self) -> ModelAnswer:
         message = AIMessage(self.text, tool_calls=[{**one, "type": "tool_call"} for one in self.tool_calls])

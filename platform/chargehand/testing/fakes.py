@@ -64,6 +64,8 @@ class FakeConnectors:
     tools: Iterable[Tool[..., Any]] = ()
     calls: list[Effect] = field(default_factory=list[Effect])
     effects: list[Effect] = field(default_factory=list[Effect])
+    model: Any = None
+    """The models that were recorded together with them, if any; a world asks those where it is given no others."""
     _done: dict[str, ToolResult] = field(default_factory=dict[str, ToolResult])
     _asked: dict[str, int] = field(default_factory=dict[str, int])
 

@@ -13,6 +13,7 @@ from chargehand.errors import BadInput
 from chargehand.runs.model import RunEvent
 from chargehand.runs.moments import Film
 from chargehand.testing.case import Case, Expected, ModelLine, PersonStep, RecordedCall, RecordedFailure
+from chargehand.testing.recorded_models import question_of
 
 _NOT_SENT = frozenset({"policy", "people"})
 _NEVER = 10_000
@@ -61,7 +62,7 @@ def case_of(
         input=dict(given.input),
         people=list(_people(story, verdicts)),
         calls=list(_calls(story)),
-        model=[ModelLine.of(one["message"], one["usage"]) for _, one in sorted(film.answers.items())],
+        model=list(_lines(film, story)),
         expect=_expected(story, state, effects),
     )
 
@@ -87,6 +88,14 @@ def _calls(story: Sequence[RunEvent]) -> Iterable[RecordedCall]:
             if failure:
                 made.failure = RecordedFailure(kind=failure["kind"], detail=failure["detail"])
             yield made
+
+
+def _lines(film: Film, story: Sequence[RunEvent]) -> Iterable[ModelLine]:
+    calls = [one.data["position"] for one in story if one.kind == "call.proposed"]
+    for position, one in sorted(film.answers.items()):
+        asked = question_of(film.questions[position])
+        after = sum(call < position for call in calls)
+        yield ModelLine.of(one["message"], one["usage"], asked=asked, after=after)
 
 
 def _people(story: Sequence[RunEvent], verdicts: Mapping[str, Sequence[Said]]) -> Iterable[PersonStep]:

@@ -41,16 +41,19 @@ class ScriptedModel:
         if request.key not in self._said:
             if request.limits:
                 room(request.limits, self._used(request.run), orjson.dumps(request.messages, default=str), _FREE)
-            if len(self.requests) >= len(self.lines):
-                raise BadInput("the scripted model has no line left", field="model", value=len(self.requests) + 1)
-            line = self.lines[len(self.requests)]
+            self._said[request.key] = await self._next(request)
             self.requests.append(request)
-            said = line(request) if callable(line) else line
-            self._said[request.key] = said if isinstance(said, ModelAnswer) else _answer(said)
             if tell is not None:
                 for word in _WORDS.findall(text_of(self._said[request.key].message)):
                     tell(word)
         return self._said[request.key]
+
+    async def _next(self, request: ModelRequest) -> ModelAnswer:
+        if len(self.requests) >= len(self.lines):
+            raise BadInput("the scripted model has no line left", field="model", value=len(self.requests) + 1)
+        line = self.lines[len(self.requests)]
+        said = line(request) if callable(line) else line
+        return said if isinstance(said, ModelAnswer) else _answer(said)
 
     def _used(self, run: str) -> Used:
         answers = [self._said[one.key].usage for one in self.requests if one.run == run and one.key in self._said]

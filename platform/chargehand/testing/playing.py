@@ -23,6 +23,7 @@ from chargehand.runs.model import ENDED, RunDetail, Waiting
 from chargehand.testing.case import Case, PersonStep
 from chargehand.testing.policies import Policy
 from chargehand.testing.recorded import RecordedConnectors
+from chargehand.testing.recorded_models import RecordedModels
 from chargehand.testing.run import GovernedRun
 from chargehand.testing.worlds import World, world
 from chargehand.worker.local import LocalTemporal
@@ -62,13 +63,13 @@ async def play(
             case, None, [f"There is no agent {case.agent!r}; there are {', '.join(sorted(known)) or 'none'}."]
         )
     tools: Mapping[str, Tool[..., Any]] = {tool.name: tool for spec in known.values() for tool in spec.tools}
-    connectors = RecordedConnectors(
-        {}, tools.values(), recorded=case.calls, strict=case.strict if strict is None else strict
-    )
+    strict = case.strict if strict is None else strict
+    connectors = RecordedConnectors({}, tools.values(), recorded=case.calls, strict=strict)
+    models = RecordedModels((), recorded=case.model, strict=strict)
+    connectors.model = models
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory()))
-        lines = [one.answer() for one in case.model] or None
-        made = world(folder, known.values(), tools=connectors, policy=policy, model=lines, temporal=temporal)
+        made = world(folder, known.values(), tools=connectors, policy=policy, temporal=temporal)
         here = await stack.enter_async_context(made)
         began = time.monotonic()
         try:
@@ -83,7 +84,7 @@ async def play(
         seconds = time.monotonic() - began
         played.run = await here.governed(run.id)
         played.run.seconds = seconds
-        played.strangers = list(connectors.strangers)
+        played.strangers = [*connectors.strangers, *models.strangers]
     return played
 
 

@@ -1,11 +1,12 @@
-"""Record the answers of real systems once; replay them strictly after.
+"""Record the answers of real systems and models once; replay them strictly after.
 
     async with recording(HERE / "refund.yaml") as recorded:
         run = await governed(my_agent, {...}, tools=recorded)
 
 The first time, or with `again=True`, calls go through the real connectors (MCP servers as child processes, with your
-environment), and what they answered is written to the file without secrets. After that the file answers: a call that
-it does not have, or has with other arguments, fails the test with what differs.
+environment) and questions to the configured model, and what they answered is written to the file without secrets.
+After that the file answers: a call or a question that it does not have, or has otherwise, fails the test with what
+differs.
 """
 
 from __future__ import annotations
@@ -28,10 +29,13 @@ from chargehand.connectors.pins import PinBook
 from chargehand.connectors.pool import ConnectorPool
 from chargehand.connectors.registry import load_connectors
 from chargehand.errors import Ambiguous, ConnectorUnavailable
+from chargehand.models.provider import Models as Endpoints
 from chargehand.outcome import Failure
+from chargehand.runs.activities import Models
 from chargehand.settings import settings
 from chargehand.testing.case import Case, RecordedCall, RecordedFailure, load_case, save_case
 from chargehand.testing.fakes import Effect, FakeConnectors
+from chargehand.testing.recorded_models import RecordedModels, RecordingModels
 from chargehand.testing.scrub import Scrubber
 
 
@@ -84,8 +88,9 @@ class RecordedConnectors(FakeConnectors):
 
     def complain(self) -> None:
         """Raises UnrecordedCall for the first call that the recording does not have."""
-        if self.strict and self.strangers:
-            raise UnrecordedCall(self.strangers[0])
+        strangers = [*self.strangers, *(self.model.strangers if isinstance(self.model, RecordedModels) else ())]
+        if self.strict and strangers:
+            raise UnrecordedCall(strangers[0])
 
     def unused(self) -> list[RecordedCall]:
         """What was recorded and not asked for."""
@@ -148,11 +153,13 @@ async def recording(
     again: bool = False,
     policies: Path | None = None,
     environment: Mapping[str, str] | None = None,
+    model: Models | None = None,
 ) -> AsyncGenerator[FakeConnectors]:
     """Connectors for `governed(…, tools=…)` that answer from `file`, or record it when it is not there or `again`.
 
     `tools` are those that the agent declares: they tell reads from effects. `policies` is the folder with the pins
-    (default: the one in force), `environment` what the connectors' processes are given of (default: this process's).
+    (default: the one in force), `environment` what the connectors' processes are given of (default: this process's),
+    `model` what is asked while it is recorded (default: the endpoint that the settings name).
 
     Raises:
         UnrecordedCall: see `RecordedConnectors`.
@@ -160,6 +167,7 @@ async def recording(
     before = await asyncio.to_thread(_there, file)
     if before is not None and not again:
         replayed = RecordedConnectors({}, tools, recorded=before.calls)
+        replayed.model = RecordedModels((), recorded=before.model)
         yield replayed
         replayed.complain()
         return
@@ -167,14 +175,18 @@ async def recording(
     connectors, pins = load_connectors(folder), PinBook(folder)
     pool = ConnectorPool(connectors, pins, environment=given)
     recorder = RecordingConnectors({}, tools, pool=pool, pinned=pins)
+    asked = RecordingModels((), real=model or Endpoints.from_settings(settings()), calls=lambda: len(recorder.kept))
+    recorder.model = asked
     try:
         yield recorder
     finally:
         await pool.close()
     kept = (before or Case()).model_copy(
-        update={"calls": list(recorder.kept.values()), "recorded_at": clock.iso(clock.now())}
+        update={"calls": list(recorder.kept.values()), "model": asked.kept, "recorded_at": clock.iso(clock.now())}
     )
     secrets = [given[name] for one in connectors for name in one.environment if _is_secret(name) and given.get(name)]
+    if key := settings().model_api_key:
+        secrets.append(key.get_secret_value())
     save_case(Scrubber(secrets, {name: pin.personal for name, pin in pins.all().items()}).case(kept), file)
 
 

@@ -14,6 +14,7 @@ what else a free text says about a person: read a recording before you commit it
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, cast
@@ -41,6 +42,7 @@ _PERSONAL_NAME = {
     "birthday": re.compile(r"birth", re.IGNORECASE),
 }
 MASK = "(secret)"
+_LONG = 8
 _SHORTEST = 4
 """Shorter values are replaced only where they are the whole text: inside others they would hit by chance."""
 
@@ -63,15 +65,23 @@ class Scrubber:
         whole = case.model_dump(mode="json", exclude={"name", "agent", "version", "recorded_at", "by", "about"})
         for given in (whole["input"], *(one["answer"] for one in whole["people"])):
             self._look(given, "")
-        for call in whole["calls"]:
+        lines: list[dict[str, Any]] = list(whole["model"])
+        for number, call in enumerate(whole["calls"]):
+            while lines and lines[0]["after"] <= number:
+                self._ask(lines.pop(0))
             self._own(call["arguments"])
             for personal in self._personal.get(call["tool"], ()):
                 if personal.subject in personal.fields:  # who it is; the other fields are texts about them
                     self._note(personal.kind, call["arguments"].get(personal.subject))
             self._look([call["answer"], call["failure"]], "")
-        self._look(whole["model"], "")
+        for line in lines:
+            self._ask(line)
         changed = {**case.model_dump(mode="json"), **cast("dict[str, Any]", self._replaced(whole, ""))}
         return Case.model_validate(changed)
+
+    def _ask(self, line: Mapping[str, Any]) -> None:
+        self._own((line["asked"] or {}).get("messages"))
+        self._look([line["text"], line["tool_calls"]], "")
 
     def _own(self, arguments: Any) -> None:
         """Words that an agent uses before anybody gave them to it."""
@@ -93,6 +103,8 @@ class Scrubber:
                 self._look(one, name)
         elif isinstance(value, str):
             self._outside.add(value)
+            if len(value) >= _LONG and _SECRET_NAME.search(name):
+                self._secrets.add(value)  # it may stand elsewhere too, in what a model was asked
             for found in _MAIL.findall(value):
                 self._note("mail", found)
             for kind, pattern in _PERSONAL_NAME.items():
@@ -122,13 +134,20 @@ class Scrubber:
     def _text(self, value: str) -> str:
         if value in self._words:
             return self._words[value]
-        for secret in self._secrets:
-            value = value.replace(secret, MASK)
+        for secret in sorted(self._secrets, key=len, reverse=True):
+            for written in _written(secret):
+                value = value.replace(written, MASK)
         value = _SECRET_TEXT.sub(MASK, value)
         for found in sorted(self._words, key=len, reverse=True):
             if len(found) >= _SHORTEST:
-                value = value.replace(found, self._words[found])
+                for written in _written(found):
+                    value = value.replace(written, self._words[found])
         return value
+
+
+def _written(text: str) -> Iterator[str]:
+    """A text as it is, and as it stands in JSON: tools' answers are in a question to a model as JSON."""
+    yield from dict.fromkeys((text, json.dumps(text, ensure_ascii=False)[1:-1], json.dumps(text)[1:-1]))
 
 
 def _texts(value: Any) -> Iterator[str]:

@@ -247,7 +247,7 @@ async def world(
 ) -> AsyncGenerator[World]:
     """A world with these agents. `tools` are the fake systems' answers by tool name; no `policy` allows everything.
 
-    `model` is a scripted model's lines; without one no language model is configured.
+    `model` is a scripted model's lines; without one the recording's models answer, or no language model is configured.
     """
     catalog = AgentCatalog(agents)
     if isinstance(tools, FakeConnectors):
@@ -265,7 +265,8 @@ async def world(
         log.initialise(database)
         server = temporal or await stack.enter_async_context(local_temporal())
         moving.ahead = max(moving.ahead, await server.now() - moving.now())  # a server that others used has skipped on
-        made = _world(database, server, catalog, connectors, policy, model, moving)
+        asked = connectors.model if model is None else model
+        made = _world(database, server, catalog, connectors, policy, asked, moving)
         yield await stack.enter_async_context(made)
 
 

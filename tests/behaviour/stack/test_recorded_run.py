@@ -55,3 +55,12 @@ def test_a_real_run_is_travelled_recorded_and_judged(stack: Stack, tmp_path: Pat
     assert email not in text
     assert moment["state"]["order"]["customer"]["name"] not in text
     assert "1 of 1 cases passed." in says("agents", "evaluate", str(file))
+
+    said = json.loads(says("agents", "record", "--again", str(file), "--json"))
+    assert said["file"] == str(file)
+    again = load_case(file)
+    assert again.about == case.about
+    assert again.input == case.input
+    assert again.recorded_at > case.recorded_at
+    assert again.expect.result["result"] == "no_refund", "by now all of it has been paid back"
+    assert "1 of 1 cases passed." in says("agents", "evaluate", str(file))
