@@ -628,6 +628,16 @@ GUARDS: tuple[Guard, ...] = (
         APPEND + "test_before_it_is_initialised_nothing_is_kept",
     ),
     _guard(
+        "routing.record", "recorded", "each change of the routing of new runs is in the log", "runs/routing.py",
+        "log.append(tx, self._record(_before(known), now, by, at))", "pass",
+        "unit/runs/test_routing.py::test_each_change_is_recorded_once_by_whoever_is_first",
+    ),
+    _guard(
+        "routing.newer", "recorded", "who has read an older routing turns nothing back", "runs/routing_store.py",
+        ", ROUTING.c.position < position)", ")",
+        "unit/runs/test_routing.py::test_who_has_read_an_older_state_turns_nothing_back",
+    ),
+    _guard(
         "verify.record", "proof", "each record has the hash that was signed", "audit/verifier.py",
         "if leaf_hash(line) != expected:", "if False:", VERIFIER + "test_each_tamper_is_found_and_named",
     ),

@@ -5,9 +5,8 @@ Temporal itself has no word for it: a step that fails is tried again for ever, a
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, timedelta
 
-from google.protobuf.timestamp_pb2 import Timestamp
 from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.enums.v1 import EventType, PendingActivityState, PendingWorkflowTaskState
 from temporalio.api.failure.v1 import Failure
@@ -18,6 +17,7 @@ from temporalio.api.workflowservice.v1 import (
 )
 from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.converter import WorkflowSerializationContext
+from temporalio.exceptions import FailureError
 from temporalio.service import RPCError, RPCStatusCode
 
 from chargehand import clock
@@ -59,18 +59,18 @@ async def evidence(client: Client, run: str) -> Evidence | None:
 
 
 async def _of_step(client: Client, run: str, task: PendingWorkflowTaskInfo, release: str) -> Evidence | None:
-    """A step that was failed says so once, in the history; the attempts after that leave nothing there."""
-    failed = await _last_failure(client, run) if task.attempt > 1 else None
-    if failed is not None:
-        failure = failed.workflow_task_failed_event_attributes.failure
-        message, kind, trace = await _told(client, run, failure)
-        at = failed.event_time.ToDatetime(UTC)
-        return Evidence("step_fails", at, message=message, type=kind, trace=trace, release=release)
+    """A step that failed says so once, in the history: the attempts after that leave nothing there."""
+    times = (task.scheduled_time,) if task.attempt > 1 else (task.original_scheduled_time, task.scheduled_time)
+    since = min(one.ToDatetime(UTC) for one in times if one.seconds)
     waits = task.state == PendingWorkflowTaskState.PENDING_WORKFLOW_TASK_STATE_SCHEDULED
-    since = _first(task.original_scheduled_time, task.scheduled_time)
     if waits and clock.now() - since >= QUIET:
         return Evidence("step_waits", since, release=release)
-    return None
+    failed = await _last_failure(client, run) if task.attempt > 1 else None
+    if failed is None:
+        return None
+    message, kind, trace = await _told(client, run, failed.workflow_task_failed_event_attributes.failure)
+    at = failed.event_time.ToDatetime(UTC)
+    return Evidence("step_fails", at, message=message, type=kind, trace=trace, release=release)
 
 
 async def _of_call(client: Client, run: str, activity: PendingActivityInfo, release: str) -> Evidence | None:
@@ -114,12 +114,9 @@ async def _told(client: Client, run: str, failure: Failure) -> tuple[str, str, s
     plain = Failure()
     plain.CopyFrom(failure)
     try:
-        await converter.decode_failure(plain)
-    except ChargehandError as error:
-        return error.detail, type(error).__name__, ""
+        error = await converter.decode_failure(plain)
+    except ChargehandError as ours:
+        return ours.detail, type(ours).__name__, ""
+    if isinstance(error, FailureError) and error.failure is not None:
+        plain = error.failure  # what it said is in it, decrypted
     return plain.message, plain.application_failure_info.type, plain.stack_trace
-
-
-def _first(*times: Timestamp) -> datetime:
-    """The earliest of those that are set."""
-    return min(one.ToDatetime(UTC) for one in times if one.seconds)

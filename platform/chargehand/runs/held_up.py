@@ -67,6 +67,10 @@ SENTENCES: dict[HeldUpKind, tuple[str, str]] = {
         "No gateway worker does what it asks for ({call}).",
         "Start one: chargehand serve gateway. If some are up, they are too busy: start more.",
     ),
+    "no_temporal": (
+        "Temporal, which carries every run, does not answer.",
+        "Start it, or see whether CHARGEHAND_TEMPORAL_ADDRESS names it.",
+    ),
 }
 """The sentence and the way out by kind; the console has them in every language, with the same parameters."""
 
@@ -79,7 +83,7 @@ class Evidence:
     `message`, `type` and `trace` are those of the failure; `release` the one on which it is, empty for none.
     """
 
-    what: Literal["step_fails", "step_waits", "call_fails", "call_waits"]
+    what: Literal["step_fails", "step_waits", "call_fails", "call_waits", "no_temporal"]
     since: datetime
     message: str = ""
     type: str = ""
@@ -112,6 +116,8 @@ def found(evidence: Evidence, agent: str, version: str, spec: AgentSpec | None, 
 
 
 def _kind(evidence: Evidence) -> HeldUpKind:
+    if evidence.what == "no_temporal":
+        return "no_temporal"
     if evidence.what in ("step_waits", "call_waits"):
         if evidence.what == "call_waits" and not evidence.by_agents:
             return "no_gateway"

@@ -11,21 +11,23 @@ import logging
 import random
 import time
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
-from temporalio.service import RPCError
+from temporalio.client import Client
+from temporalio.service import RPCError, RPCStatusCode
 
 from chargehand import clock
 from chargehand.agents.catalog import AgentCatalog
 from chargehand.clock import iso
 from chargehand.database import Database
-from chargehand.errors import ChargehandError, NotFound
+from chargehand.errors import ChargehandError, NotFound, RuntimeUnavailable
 from chargehand.runs import held_up_store as store
 from chargehand.runs import rows
 from chargehand.runs.client import Connect
 from chargehand.runs.evidence import QUIET, evidence
-from chargehand.runs.held_up import found
+from chargehand.runs.held_up import Evidence, found
 from chargehand.runs.model import HeldUp
+from chargehand.runs.releases import current
 from chargehand.runs.rows import dumps
 from chargehand.runs.store import Row, read_events
 from chargehand.runs.story import OPEN, Story
@@ -40,6 +42,7 @@ IN_TURN = 2
 AGAIN_SECONDS = 20.0
 """How long a run with which nothing was wrong is left alone."""
 FIRST = ("", "")
+_SILENT = (RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED)
 EVENTS = 500
 
 logger = logging.getLogger("chargehand.runs.lookout")
@@ -56,6 +59,8 @@ class Lookout:
         self._fine: dict[str, float] = {}  # run: when it may be asked about again
         self._quiet: dict[str, str] = {}  # tenant: the last that was looked at
         self._waiting: dict[str, tuple[str, str]] = {}
+        self._release = (0.0, "")
+        self._silent_until = 0.0
 
     async def run(self) -> None:
         """Look for ever. While Temporal or the database does not answer, what was found stays."""
@@ -131,7 +136,7 @@ class Lookout:
 
     async def _ask(self, row: Row) -> None:
         run, tenant = row["id"], row["tenant"]
-        seen = await evidence(await self._client(), run)
+        seen = await self._seen(row)
         if seen is None:
             self._fine[run] = time.monotonic() + AGAIN_SECONDS
             if row["held_up"]:
@@ -145,6 +150,32 @@ class Lookout:
         self._held[run] = tenant
         if now is None or (now.kind, now.sentence) != (finding.kind, finding.sentence):
             await self._note(row, finding)
+
+    async def _seen(self, row: Row) -> Evidence | None:
+        if time.monotonic() < self._silent_until:  # it did not answer just now: don't wait for each run
+            return Evidence("no_temporal", clock.now())
+        try:
+            client = await self._client()
+            seen = await evidence(client, row["id"])
+        except (RuntimeUnavailable, RPCError) as error:
+            if isinstance(error, RPCError) and error.status not in _SILENT:
+                raise
+            self._silent_until = time.monotonic() + EVERY_SECONDS
+            return Evidence("no_temporal", clock.now())
+        if seen is None and row["state"] == "starting":  # the outbox, which is in the gateway worker, begins it
+            return Evidence("call_waits", clock.parse(row["created_at"]), call="its start")
+        if seen is not None and seen.what == "step_waits" and not seen.release:
+            return replace(seen, release=await self._current(client))
+        return seen
+
+    async def _current(self, client: Client) -> str:
+        """The release that a run which is on none is given to; empty where there are no releases."""
+        until, release = self._release
+        if until < time.monotonic():
+            with suppress(RuntimeUnavailable):  # Temporal answers that a few times a second
+                release = await current(client)
+            self._release = (time.monotonic() + AGAIN_SECONDS, release)
+        return release
 
     async def _note(self, row: Row, finding: HeldUp | None) -> None:
         text = dumps({**asdict(finding), "since": iso(finding.since)}) if finding else ""

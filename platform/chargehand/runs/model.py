@@ -18,7 +18,7 @@ TaskState = Literal["open", "answered", "expired", "withdrawn"]
 WaitKind = Literal["approval", "task", "timer", "connector", "in_doubt", "event", "pause"]
 HeldUpKind = Literal[
     "history", "part", "key", "unknown_agent", "computing", "step_fails", "call_fails",
-    "no_release", "no_agents", "no_gateway",
+    "no_release", "no_agents", "no_gateway", "no_temporal",
 ]  # fmt: skip
 
 ENDED: frozenset[str] = frozenset({"succeeded", "failed", "stopped"})
