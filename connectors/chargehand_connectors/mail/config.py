@@ -27,6 +27,13 @@ class MailSettings(BaseSettings):
     lookup_url: str = Field(
         "", description="Mailbox service that finds a mail by its Message-ID; empty: there is none."
     )
+    imap_host: str = Field("", description="Host of the IMAP server whose mails are read; empty: the mailbox service.")
+    imap_port: int = Field(993, ge=1, le=65535, description="Its port.")
+    imap_user: str = Field("", description="User name.")
+    imap_password: SecretStr = Field(SecretStr(""), description="Password.")
+    imap_tls: Literal["implicit", "starttls", "none"] = Field("implicit", description="none: on this machine only.")
+    imap_folder: str = Field("INBOX", min_length=1, description="Folder that is read; nothing in it is changed.")
+    imap_ca: Path | None = Field(None, description="PEM file of the authority that signed its certificate, if private.")
     state: Path = Field(description="SQLite file that remembers which keys were sent. Keep it: it prevents doubles.")
 
 
@@ -43,8 +50,12 @@ def load() -> MailSettings:
         name = str(first["loc"][0])
         variable = name if name.isupper() else f"CHARGEHAND_MAIL_{name.upper()}"
         raise BadSettings(first["msg"], field=variable, way_out="Set it for the mail connector.") from None
-    if settings.smtp_tls == "none" and settings.smtp_host not in LOOPBACK:
-        raise BadSettings(
-            "mail would cross the network in the clear", field="CHARGEHAND_MAIL_SMTP_TLS", value=settings.smtp_tls
-        )
+    for protocol, host, tls in (
+        ("SMTP", settings.smtp_host, settings.smtp_tls),
+        ("IMAP", settings.imap_host, settings.imap_tls),
+    ):
+        if tls == "none" and host and host not in LOOPBACK:
+            raise BadSettings(
+                "mail would cross the network in the clear", field=f"CHARGEHAND_MAIL_{protocol}_TLS", value=tls
+            )
     return settings

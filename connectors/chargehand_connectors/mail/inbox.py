@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import re
-
 import httpx
 from pydantic import AwareDatetime, BaseModel, Field, ValidationError
 
 from chargehand.connectors import strict
 from chargehand.connectors.incoming import Incoming
 from chargehand.errors import BadInput, Unavailable
+from chargehand_connectors.mail import letter
 from chargehand_connectors.mail.model import NewMails, ReceivedMail
 
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
 """50 mails of the largest size that the demo server takes; a mailbox that sends more is not read."""
-MAX_TEXT = 3500
-MAX_SUBJECT = 300
-MAX_REFERENCES = 10
-_REFERENCE = re.compile(r"\b[A-Z]{2,5}-[0-9]{2,10}\b")
 
 
 class _Mail(BaseModel):
@@ -43,7 +38,12 @@ async def read(incoming: Incoming, url: str, *, to: str, after: str, limit: int)
 
     Raises:
         Unavailable: the service can't be asked, or does not answer as it should.
+        BadInput: the cursor is of an IMAP mailbox.
     """
+    if ":" in after:
+        raise BadInput(
+            "this position is one of an IMAP mailbox", field="arguments.after", value=after, way_out="Begin anew: end."
+        )
     if after == "end":
         answer = await _ask(incoming, url, to=to, after=0, limit=1)
         return NewMails(messages=[], cursor=str(answer.last))
@@ -56,22 +56,17 @@ async def read(incoming: Incoming, url: str, *, to: str, after: str, limit: int)
 
 
 def _mail(one: _Mail) -> ReceivedMail:
-    subject, text = _printable(one.subject)[:MAX_SUBJECT], _printable(one.text)[:MAX_TEXT].strip()
-    found = dict.fromkeys(_REFERENCE.findall(f"{subject}\n{text}"))
+    subject, text = letter.one_line(one.subject)[: letter.MAX_SUBJECT], letter.printable(one.text)
+    text = text[: letter.MAX_TEXT].strip()
     return ReceivedMail(
-        id=one.message_id[:400] or f"mail-{one.id}",
-        sender=one.sender[:320],
+        id=one.message_id[: letter.MAX_ID] or f"mail-{one.id}",
+        sender=one.sender[: letter.MAX_ADDRESS],
         to=one.to,
         subject=subject,
         text=text,
-        references=list(found)[:MAX_REFERENCES],
+        references=letter.references(f"{subject}\n{text}"),
         received_at=one.received_at,
     )
-
-
-def _printable(text: str) -> str:
-    """Without NUL and the like, which no database column takes; a mail may hold any byte."""
-    return "".join(one for one in text.replace("\r\n", "\n") if one == "\n" or one == "\t" or one.isprintable())
 
 
 async def _ask(incoming: Incoming, url: str, *, to: str, after: int, limit: int) -> _Answer:

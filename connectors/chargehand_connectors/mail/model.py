@@ -40,7 +40,7 @@ class MailLookup(Lookup):
 
 Cursor = Annotated[
     str,
-    StringConstraints(pattern=r"^(|end|[0-9]{1,18})$"),
+    StringConstraints(pattern=r"^(|end|[0-9]{1,18}|[0-9]{1,10}:[0-9]{1,10})$"),
     Field(
         description="Where to go on: the `cursor` of the answer before; empty: the oldest mail; end: after the newest"
     ),

@@ -13,7 +13,7 @@ from chargehand import clock
 from chargehand.connectors.incoming import Incoming
 from chargehand.connectors.keyed import KeyedEffects
 from chargehand.errors import Ambiguous, BadInput
-from chargehand_connectors.mail import config, inbox, lookup
+from chargehand_connectors.mail import config, imap, inbox, lookup
 from chargehand_connectors.mail.model import MailLookup, NewMails, SentMail
 from chargehand_connectors.mail.smtp import deliver
 
@@ -61,11 +61,13 @@ class Mail:
         return MailLookup(key=key, found=found, finished=found, message_id=message_id, mail=mail)
 
     async def list_new(self, incoming: Incoming, *, to: str, after: str, limit: int) -> NewMails:
+        if self._settings.imap_host:
+            return await imap.read(incoming, self._settings, to=to, after=after, limit=limit)
         if not self._settings.lookup_url:
             raise BadInput(
                 "there is no mailbox to read",
                 field="to",
-                way_out="Name a mailbox service in CHARGEHAND_MAIL_LOOKUP_URL.",
+                way_out="Name an IMAP server in CHARGEHAND_MAIL_IMAP_HOST.",
             )
         return await inbox.read(incoming, self._settings.lookup_url, to=to, after=after, limit=limit)
 
