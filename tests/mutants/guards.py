@@ -56,6 +56,8 @@ PINS, QUARANTINE, KEYED, STRICT = (
 )
 HOSTILE, POOL = "behaviour/connectors/test_hostile.py::", "behaviour/connectors/test_pool.py::"
 GATE, SIGN_IN = (f"behaviour/api/test_api_{name}.py::" for name in ("gate", "sign_in"))
+RUN_TEXTS = "behaviour/api/test_api_run_texts.py::"
+TEXT_ORDER, TEXTS = (f"behaviour/runs/test_{name}.py::" for name in ("text_order", "texts_of_models"))
 TENANTS, MCP = "behaviour/api/test_api_tenants.py::", "behaviour/api/test_api_mcp.py::"
 
 GUARDS: tuple[Guard, ...] = (
@@ -782,6 +784,42 @@ GUARDS: tuple[Guard, ...] = (
         "errand.taken", "once", "what was taken and not answered is ambiguous", "runs/errands.py",
         'if ended.state == "asked":', 'if ended.state in ("asked", "taken"):',
         "behaviour/runs/test_errands.py::test_what_was_taken_and_not_answered_is_ambiguous",
+    ),
+    # ---- what models write
+    _guard(
+        "text.payloads", "secret", "words of a model are streamed to who sees payloads only", "runs/show.py",
+        "text=found.text if story.payloads else None,", "text=found.text,",
+        RUN_TEXTS + "test_who_may_not_see_what_a_run_is_about_sees_no_words",
+    ),
+    _guard(
+        "text.story", "secret", "the story holds a model's words for who sees payloads only", "runs/routes.py",
+        "    if story.payloads:\n        steps = show.with_texts", "    if True:\n        steps = show.with_texts",
+        RUN_TEXTS + "test_who_may_not_see_what_a_run_is_about_sees_no_words",
+    ),
+    _guard(
+        "text.erased", "secret", "an erasure deletes what models wrote", "runs/copies.py",
+        "connection.execute(delete(TEXT).where(TEXT.c.tenant == tenant, TEXT.c.run.in_(some)))", "pass",
+        ERASURE + "test_nothing_is_readable_afterwards_and_every_proof_holds",
+    ),
+    _guard(
+        "text.whole", "recorded", "a run hears of an answer once all its words are durable", "runs/activities.py",
+        "await speech.complete(text_of(answer.message))", "pass",
+        TEXTS + "test_words_that_could_not_be_written_are_written_before_the_answer",
+    ),
+    _guard(
+        "text.after", "recorded", "words come after the question that they answer", "runs/text_store.py",
+        "after = max(events, call.asked)", "after = events",
+        TEXT_ORDER + "test_whatever_the_order_a_reader_at_any_place_gets_exactly_the_rest[sqlite]",
+    ),
+    _guard(
+        "text.one_speaker", "once", "a worker that was taken for dead adds no words", "runs/text_store.py",
+        "if events is None or _newest(tx.connection, call) != end:", "if events is None:",
+        TEXT_ORDER + "test_whoever_was_taken_for_dead_says_nothing_any_more[sqlite]",
+    ),
+    _guard(
+        "text.budget", "policy", "an answer whose usage nobody counted is not free", "models/provider.py",
+        "tokens_out = room.answer_tokens if room else tokens_of(_answer(message))", "tokens_out = 0",
+        "behaviour/agents/test_model_streaming.py::test_where_nothing_is_counted_a_budget_takes_what_was_reserved",
     ),
     _guard(
         "errand.tenant", "tenant", "an errand is its own tenant's", "runs/errand_store.py",
