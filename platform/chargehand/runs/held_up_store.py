@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -68,6 +69,11 @@ def closed(connection: Connection, tenant: str, waits: list[str], before: dateti
         REQUESTS.c.closed_at < iso(before),
     )
     return frozenset([*tasks, *connection.execute(select(REQUESTS.c.id).where(over)).scalars()])
+
+
+def still_held(connection: Connection, tenant: str, runs: Sequence[str]) -> list[Row]:
+    """Those of which the finding still stands."""
+    return _rows(connection, select(RUN).where(RUN.c.tenant == tenant, RUN.c.id.in_(runs), RUN.c.held_up != ""))
 
 
 def find(connection: Connection, tenant: str, run: str) -> Row | None:

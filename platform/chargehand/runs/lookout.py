@@ -56,7 +56,7 @@ class Lookout:
         self._client = client
         self._agents = agents
         self._held: dict[str, str] = {}  # run: tenant
-        self._fine: dict[str, float] = {}  # run: when it may be asked about again
+        self._asked: dict[str, float] = {}  # run: when Temporal was asked about it
         self._quiet: dict[str, str] = {}  # tenant: the last that was looked at
         self._waiting: dict[str, tuple[str, str]] = {}
         self._release = (0.0, "")
@@ -79,30 +79,28 @@ class Lookout:
 
         Raises RPCError, RuntimeUnavailable, DatabaseUnavailable: what was found stays as it was.
         """
-        suspects = await self._suspects()
         now = time.monotonic()
-        self._fine = {run: until for run, until in self._fine.items() if until > now}
-        asked = 0
-        for row in suspects.values():
-            if row["id"] in self._fine or asked == ASKED:
-                continue
-            asked += 1
+        self._asked = {run: at for run, at in self._asked.items() if run in self._held or at > now - AGAIN_SECONDS}
+        suspects = await self._suspects()
+        due = [row for row in suspects.values() if row["held_up"] or row["id"] not in self._asked]
+        due.sort(key=lambda row: self._asked.get(row["id"], 0.0))  # the longest ago first: none is left out
+        for row in due[:ASKED]:
+            self._asked[row["id"]] = now
             await self._ask(row)
-        return asked
+        return len(due[:ASKED])
 
     # Whom to ask about
 
     async def _suspects(self) -> dict[str, Row]:
         suspects: dict[str, Row] = {}
-        for run, tenant in list(self._held.items()):
-            row = await self._db.read(lambda connection, tenant=tenant, run=run: store.find(connection, tenant, run))
-            if row is None or not row["held_up"]:
-                del self._held[run]  # it has moved, or was stopped
-            else:
-                suspects[run] = row
+        held = sorted(self._held, key=lambda run: self._asked.get(run, 0.0))[:PAGE]
         for tenant in await self._db.read(store.tenants):
-            suspects |= {row["id"]: row for row in await self._that_should_move(tenant)}
-            suspects |= {row["id"]: row for row in await self._that_waited(tenant)}
+            mine = [run for run in held if self._held[run] == tenant]
+            still = await self._db.read(lambda connection, of=tenant, runs=mine: store.still_held(connection, of, runs))
+            for run in {*mine} - {row["id"] for row in still}:
+                del self._held[run]  # it has moved, or was stopped
+            for row in (*still, *await self._that_should_move(tenant), *await self._that_waited(tenant)):
+                suspects[row["id"]] = row
         return suspects
 
     async def _that_should_move(self, tenant: str) -> list[Row]:
@@ -128,7 +126,7 @@ class Lookout:
 
         suspects = [row for row in page if row["held_up"] or over(row)]
         others = [row for row in page if row not in suspects]
-        in_turn = random.sample(others, min(IN_TURN, len(others)))
+        in_turn = [] if self._is_silent else random.sample(others, min(IN_TURN, len(others)))
         self._waiting[tenant] = _place(page[-1]) if len(page) == PAGE else FIRST
         return [*suspects, *in_turn]
 
@@ -138,7 +136,6 @@ class Lookout:
         run, tenant = row["id"], row["tenant"]
         seen = await self._seen(row)
         if seen is None:
-            self._fine[run] = time.monotonic() + AGAIN_SECONDS
             if row["held_up"]:
                 await self._note(row, None)
             return
@@ -151,9 +148,14 @@ class Lookout:
         if now is None or (now.kind, now.sentence) != (finding.kind, finding.sentence):
             await self._note(row, finding)
 
+    @property
+    def _is_silent(self) -> bool:
+        """Whether Temporal did not answer just now."""
+        return time.monotonic() < self._silent_until
+
     async def _seen(self, row: Row) -> Evidence | None:
-        if time.monotonic() < self._silent_until:  # it did not answer just now: don't wait for each run
-            return Evidence("no_temporal", clock.now())
+        if self._is_silent:  # don't wait for an answer about each run
+            return Evidence("no_temporal", clock.now()) if _should_move(row) else None
         try:
             client = await self._client()
             seen = await evidence(client, row["id"])
@@ -161,7 +163,7 @@ class Lookout:
             if isinstance(error, RPCError) and error.status not in _SILENT:
                 raise
             self._silent_until = time.monotonic() + EVERY_SECONDS
-            return Evidence("no_temporal", clock.now())
+            return Evidence("no_temporal", clock.now()) if _should_move(row) else None
         if seen is None and row["state"] == "starting":  # the outbox, which is in the gateway worker, begins it
             return Evidence("call_waits", clock.parse(row["created_at"]), call="its start")
         if seen is not None and seen.what == "step_waits" and not seen.release:
@@ -183,7 +185,7 @@ class Lookout:
         if finding is None:
             self._held.pop(row["id"], None)
             return
-        logger.warning("%s is held up: %s %s", row["id"], finding.sentence, finding.way_out)
+        logger.warning("%s is held up (%s); its page says why.", row["id"], finding.kind)
 
     async def _node(self, row: Row) -> str:
         """The innermost node that has begun and not ended."""
@@ -197,6 +199,10 @@ class Lookout:
             after = events[-1]["seq"]
         going = [path for path, node in story.nodes.items() if node.state in OPEN]
         return max(going, key=lambda path: path.count("/"), default="")
+
+
+def _should_move(row: Row) -> bool:
+    return row["state"] in store.MOVING or bool(row["held_up"])
 
 
 def _place(row: Row) -> tuple[str, str]:
