@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
+from langgraph.graph import StateGraph
 from pydantic import BaseModel
 
 from chargehand.agents.model import AgentSpec, Budget, Undo
@@ -25,7 +26,7 @@ def agent(
     title: str = "",
     description: str = "",
     tools: Iterable[Tool[..., Any]] = (),
-    agents: Iterable[str] = (),
+    agents: Iterable[str | AgentSpec] = (),
     input: type[BaseModel] | None = None,  # noqa: A002  # the author's word for it
     output: type[BaseModel] | None = None,
     business_key: str = "",
@@ -39,10 +40,11 @@ def agent(
     """Declare an agent.
 
     `graph` is an ordinary LangGraph graph: a StateGraph, what `compile()` or `create_agent` returned, or an
-    `@entrypoint`. `tools` are all tools it may use: a call of any other is refused. `agents` names the agents that it
-    may delegate to. `input` is a pydantic model whose titles, descriptions and units make the form that starts a run;
-    without it, the graph's own input schema is used. `owner` is `group:…` or `person:…`. `business_key` is the input
-    field by which people look for a run. `undo` says how a tool's effect is taken back when the run fails later on.
+    `@entrypoint`. `tools` are all tools it may use: a call of any other is refused. `agents` are the agents, or names
+    of agents, that it may delegate to. `input` is a pydantic model whose titles, descriptions and units make the form
+    that starts a run; without it, the graph's own input schema is used. `owner` is `group:…` or `person:…`.
+    `business_key` is the input field by which people look for a run. `undo` says how a tool's effect is taken back
+    when the run fails later on.
     `title_zh` and `description_zh` are shown to who reads Chinese; a node is named by LangGraph's own
     `add_node(…, metadata={"label": "…", "label_zh": "…"})`, or else by its id.
 
@@ -61,6 +63,11 @@ def agent(
             field=f"{name}.graph",
             way_out="Compile the graph without one.",
         )
+    if isinstance(graph, StateGraph):
+        try:
+            graph.validate()
+        except ValueError as error:
+            raise BadInput(f"the graph can't run: {error}", field=f"{name}.graph") from None
     if business_key and input is not None and business_key not in input.model_fields:
         raise BadInput("the business key is a field of the input", field=f"{name}.business_key", value=business_key)
     declared = tuple(tools)
@@ -84,7 +91,7 @@ def agent(
         owner=owner,
         module=_calling_module(),
         tools=declared,
-        agents=tuple(agents),
+        agents=tuple(one if isinstance(one, str) else one.name for one in agents),
         input_type=input,
         output_type=output,
         business_key=business_key,

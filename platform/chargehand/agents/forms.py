@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
@@ -13,6 +14,8 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from chargehand.errors import BadInput
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+_ADDRESSEE = re.compile(r"(role|group|person):[^\s:]+")
+_LARGEST_INTEGER = 2**63
 _DURATION = re.compile(r"^(\d+)\s*([smhdw])$")
 
 
@@ -26,6 +29,13 @@ def duration(given: str | timedelta) -> timedelta:
     if given <= timedelta(0):
         raise BadInput("a time to wait is longer than nothing", field="within", value=str(given))
     return given
+
+
+def is_addressee(to: str) -> bool:
+    """Whether `to` names whom a question can be put to: `role:…`, `group:…`, `person:…`, or `principal`, the run's own
+    person.
+    """
+    return to == "principal" or _ADDRESSEE.fullmatch(to) is not None
 
 
 def form_schema(form: Any) -> dict[str, Any]:
@@ -52,13 +62,45 @@ def parse_answer(form: Any, answer: Any) -> Any:
 
 
 def check(value: Any, schema: Mapping[str, Any], *, field: str) -> None:
-    """Raises BadInput that names the first field of `value` that does not fit the schema."""
+    """Raises BadInput that names the first field of `value` that does not fit the schema, or is no JSON at all."""
+    _check_json(value, field)
     problems = list(jsonschema_rs.validator_for(dict(schema)).iter_errors(value))
     if problems:
         first = problems[0]
         path = ".".join((field, *(str(part) for part in first.instance_path)))
         given = first.instance if not isinstance(first.instance, Mapping) else None
         raise BadInput(first.message, field=path, value=given, way_out=_advice(schema, first.instance_path))
+
+
+def _check_json(value: Any, place: str) -> None:
+    """What Python reads as JSON and nobody can keep: NaN, half a character, an integer of more than 64 bits."""
+    match value:
+        case float() if not math.isfinite(value):
+            raise BadInput("a number is finite", field=place, value=str(value))
+        case bool():
+            return
+        case int() if not -_LARGEST_INTEGER <= value < _LARGEST_INTEGER:
+            raise BadInput("an integer has at most 64 bits; write a longer one as text", field=place)
+        case str() if _has_half(value):
+            raise BadInput("the text holds half a character (a lone surrogate)", field=place)
+        case Mapping():
+            for name, one in cast("Mapping[Any, Any]", value).items():
+                if _has_half(str(name)):
+                    raise BadInput("a name holds half a character (a lone surrogate)", field=place)
+                _check_json(one, f"{place}.{name}")
+        case list() | tuple():
+            for number, one in enumerate(cast("Sequence[Any]", value)):
+                _check_json(one, f"{place}.{number}")
+        case _:
+            return
+
+
+def _has_half(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return True
+    return False
 
 
 def _advice(schema: Mapping[str, Any], path: Sequence[str | int]) -> str:

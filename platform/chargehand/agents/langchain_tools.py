@@ -8,6 +8,7 @@ import orjson
 from langchain_core.tools import BaseTool, StructuredTool, ToolException
 
 from chargehand.agents.leaves import run_agent, use_tool
+from chargehand.agents.model import AgentSpec
 from chargehand.connectors.model import Tool
 from chargehand.errors import BadInput
 from chargehand.outcome import Outcome
@@ -21,8 +22,24 @@ def as_langchain_tools(*tools: Tool[..., Any]) -> list[BaseTool]:
     return [_tool(one) for one in tools]
 
 
-def agent_tool(name: str, *, description: str, input_schema: Any) -> BaseTool:
-    """Another agent as a LangChain tool; it runs on its own, for the same person. `input_schema`: pydantic or JSON."""
+def agent_tool(agent: AgentSpec | str, *, description: str = "", input_schema: Any = None) -> BaseTool:
+    """Another agent as a LangChain tool; it runs on its own, for the same person, with no more than both may do.
+
+    Description and input are the agent's own unless given. For an agent of another package, which is known by name
+    alone, both are given; `input_schema` is a pydantic model or a JSON Schema.
+
+    Raises:
+        BadInput: a model could not know what it is for, or what to pass.
+    """
+    name = agent if isinstance(agent, str) else agent.name
+    if not isinstance(agent, str):
+        description = description or agent.description or agent.title
+        input_schema = input_schema or agent.input_type or dict(agent.input_schema)
+    if not description or input_schema is None:
+        raise BadInput(
+            "a model chooses by description and input", field=f"agent_tool({name!r})",
+            way_out="Pass the agent itself, or description=… and input_schema=….",
+        )  # fmt: skip
 
     async def delegate(**value: Any) -> str:
         return _answer(await run_agent(name, value))

@@ -15,11 +15,12 @@ from typing import Any, ParamSpec, TypeVar
 import orjson
 from pydantic_core import to_jsonable_python
 
-from chargehand.agents.forms import duration, form_schema, parse_answer
+from chargehand.agents.forms import duration, form_schema, is_addressee, parse_answer
 from chargehand.agents.runtime import Runtime, current
 from chargehand.agents.where import Where, where
 from chargehand.connectors.model import Tool
 from chargehand.errors import (
+    BadInput,
     CallDenied,
     CallExpired,
     CallFailed,
@@ -108,7 +109,12 @@ async def ask_person(
     `remind_after` are a timedelta or a text such as `90m`, `2d`.
 
     Returns the answer, or None when nobody answered in time: an author decides what that means.
+
+    Raises:
+        BadInput: `to` names nobody who could be asked; it would wait for nobody.
     """
+    if not is_addressee(to):
+        raise BadInput("a question is for 'role:…', 'group:…' or 'person:…'", field="ask_person.to", value=to)
     question = {
         "title": title,
         **form_schema(form),

@@ -17,6 +17,7 @@ from temporalio.common import RetryPolicy
 from temporalio.exceptions import ActivityError, ApplicationError, ChildWorkflowError
 
 from chargehand.agents.checkpointer import RunCheckpointer
+from chargehand.agents.forms import is_addressee
 from chargehand.agents.ledger import Ledger
 from chargehand.agents.model import AgentSpec, Undo
 from chargehand.clock import parse
@@ -387,11 +388,12 @@ class TemporalRuntime(Hops):
     async def interrupted(self, value: Any, schema: Mapping[str, Any] | None) -> Any:
         """LangGraph's own `interrupt(value)`: ask whoever started the run, or whom the value names in `to`."""
         given: dict[str, Any] = value if isinstance(value, dict) else {"question": str(value)}
+        to = str(given.get("to"))  # may as well be the author's own, as in a mail to be looked at
         question = {
             "title": str(given.get("title") or ""),
             "question": str(given.get("question") or given.get("title") or given),
             "schema": dict(schema) if schema else {},
-            "to": str(given.get("to") or "principal"),
+            "to": to if is_addressee(to) else "principal",
             "within_seconds": timedelta(days=30).total_seconds(),
         }
         position = self.ledger.take_position()

@@ -14,8 +14,8 @@ from pydantic import BaseModel
 from typing_extensions import TypedDict
 
 import chargehand
-from chargehand import agent
-from chargehand.agents.forms import duration, form_schema
+from chargehand import agent, agent_tool
+from chargehand.agents.forms import check, duration, form_schema, is_addressee
 from chargehand.errors import BadInput
 
 
@@ -48,6 +48,48 @@ def test_a_declaration_that_can_not_work_is_refused_by_name(changes: dict[str, A
     fields: dict[str, Any] = {"graph": graph(), "name": "good-name", "owner": "group:x", **changes}
     with pytest.raises(BadInput, match=says):
         agent(fields.pop("graph"), **fields)
+
+
+def test_a_graph_that_can_not_run_is_refused_where_it_is_declared() -> None:
+    nowhere = graph().add_edge("node", "nobody")
+    startless = StateGraph(State).add_node("node", lambda state: state)
+    for broken, says in ((nowhere, "nobody"), (startless, "START")):
+        with pytest.raises(BadInput, match=rf"my-agent\.graph.*{says}"):
+            agent(broken, name="my-agent", owner="group:x")
+
+
+def test_another_agent_is_named_by_itself_and_used_as_a_tool_by_itself() -> None:
+    helper = agent(graph(), name="my-helper", owner="group:x", description="Finds the parcel.", input=Wanted)
+    boss = agent(graph(), name="boss", owner="group:x", agents=[helper, "another"])
+    assert boss.agents == ("my-helper", "another")
+    made = agent_tool(helper)
+    assert (made.name, made.description, made.args_schema) == ("agent__my_helper", "Finds the parcel.", Wanted)
+    assert agent_tool("other", description="Does it.", input_schema=Wanted).description == "Does it."
+    with pytest.raises(BadInput, match="description"):
+        agent_tool("other")
+
+
+@pytest.mark.parametrize(
+    ("value", "field"),
+    [
+        ({"x": "half \ud800"}, r"input\.x"),
+        ({"x": {"\udfff": 1}}, r"input\.x"),
+        ({"x": [1, float("nan")]}, r"input\.x\.1"),
+        ({"x": float("inf")}, r"input\.x"),
+        ({"x": 2**63}, r"input\.x"),
+        ({"x": -(2**63) - 1}, r"input\.x"),
+    ],
+)
+def test_what_nobody_can_keep_is_refused_with_its_place(value: Any, field: str) -> None:
+    with pytest.raises(BadInput, match=field):
+        check(value, {}, field="input")
+    check({"x": [2**63 - 1, -(2**63), 0.5, True, None, "whole \U0001f600"]}, {}, field="input")
+
+
+@pytest.mark.parametrize("to", ["", "boss", "role:", "role: quality", "li@example.com", "team:a", "role:a:b"])
+def test_who_can_be_asked(to: str) -> None:
+    assert not is_addressee(to)
+    assert all(is_addressee(one) for one in ("role:quality", "group:customer-service", "person:li", "principal"))
 
 
 def test_the_version_is_the_same_for_the_same_content() -> None:
