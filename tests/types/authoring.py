@@ -4,7 +4,7 @@ Each line with an ignore is a mistake that has to be one: `reportUnnecessaryType
 as the checker does not find it any more. `assert_type` holds what comes back.
 """
 
-# pyright: strict, reportUnnecessaryTypeIgnoreComment=true
+# pyright: reportUnnecessaryTypeIgnoreComment=true
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ async def a_call_gives_what_its_tool_returns() -> None:
     assert_type(await attempt(erp.get_order, number="SO-1042"), Outcome)
     order = await call(erp.get_order, number="SO-1042")
     assert_type(order.total, Decimal)
-    _: str = order.totl  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]  # no such field
+    _: str = order.totl  # pyright: ignore[reportAttributeAccessIssue]  # no such field
 
 
 async def a_wrong_call_is_a_mistake() -> None:
