@@ -113,6 +113,16 @@ GUARDS: tuple[Guard, ...] = (
         FAULTS + "test_two_processes_never_work_on_one_call",
     ),
     _guard(
+        "node.retried", "once", "what took effect before a node was retried is not done again", "agents/ledger.py",
+        "lasting = [*known.kept, *(slot for slot in known.slots if slot.lasts)]", "lasting = list(known.kept)",
+        "behaviour/runs/test_node_retry.py::test_what_was_paid_is_paid_once_and_what_was_read_is_read_again",
+    ),
+    _guard(
+        "node.under_way", "once", "what is under way while its node fails is not asked for twice", "agents/ledger.py",
+        "slot.lasts = True", "pass",
+        "behaviour/runs/test_node_retry.py::test_what_is_under_way_while_its_node_fails_is_not_asked_for_twice",
+    ),
+    _guard(
         "call.in_hand", "once", "one process makes one attempt a key", "gateway/gateway.py",
         "if name in self._in_hand:", "if False:",
         GUARDS_OF_CALLS + "test_one_process_makes_one_attempt_a_key",

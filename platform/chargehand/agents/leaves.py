@@ -6,8 +6,9 @@ interrupt, is given that answer and does nothing twice.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Generator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
 from datetime import datetime, timedelta
 from typing import Any, ParamSpec, TypeVar
@@ -179,11 +180,15 @@ async def leaf(kind: str, asked: Any, do: Callable[[Runtime, Where, int], Awaita
     """
     runtime, place = current(), where()
     fingerprint = f"{kind}:{orjson.dumps(asked, default=str, option=orjson.OPT_SORT_KEYS).decode()}"
-    slot = runtime.ledger.slot(place.task, place.attempt, fingerprint)
+    ledger = runtime.ledger
+    slot = ledger.slot(place.task, place.attempt, fingerprint)
+    while not slot.settled and (ended := ledger.under_way.get(slot.position)):
+        await asyncio.shield(ended)  # an attempt before asked for it, and its answer is still to come
     if slot.settled:
         return slot.answer
-    answer = await do(runtime, place, slot.position)
-    return slot.settle(answer, lasts=effect and isinstance(answer, Outcome) and answer.state in _LASTING)
+    with ledger.begun(slot) if effect else nullcontext():
+        answer = await do(runtime, place, slot.position)
+        return slot.settle(answer, lasts=effect and isinstance(answer, Outcome) and answer.state in _LASTING)
 
 
 def not_done(outcome: Outcome) -> CallNotDone:

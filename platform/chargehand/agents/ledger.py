@@ -13,7 +13,9 @@ from its top there, and is given what it was given before, the time of day inclu
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
@@ -78,6 +80,8 @@ class Ledger:
     told: dict[str, Told] = field(default_factory=dict[str, Told])
     """What was told of the tasks of this superstep, and before it in another history: a story tells nothing twice."""
     told_before: dict[str, Told] = field(default_factory=dict[str, Told])
+    under_way: dict[int, asyncio.Future[None]] = field(default_factory=dict[int, asyncio.Future[None]])
+    """Effects that nobody has the answer of yet, by position; done when it is there, or won't come."""
     _tasks: dict[str, _Task] = field(default_factory=dict[str, _Task])
 
     def resumed(self, since: int = -2) -> None:
@@ -89,11 +93,23 @@ class Ledger:
         """The next leaf of a task: a recorded one if the task is being run again, else a new one."""
         known = self._task(task, attempt)
         if known.cursor < len(known.slots) and known.slots[known.cursor].fingerprint != fingerprint:
+            known.kept += [one for one in known.slots[known.cursor :] if one.lasts]
             del known.slots[known.cursor :]  # the node took another way this time; what follows is new
         if known.cursor == len(known.slots):
             known.slots.append(known.take_kept(fingerprint) or Slot(self.take_position(), fingerprint))
         known.cursor += 1
         return known.slots[known.cursor - 1]
+
+    @contextmanager
+    def begun(self, slot: Slot) -> Generator[None]:
+        """An effect is under way: another attempt of its node waits for its answer, or asks again under its key."""
+        slot.lasts = True
+        ended = self.under_way[slot.position] = asyncio.get_running_loop().create_future()
+        try:
+            yield
+        finally:
+            del self.under_way[slot.position]
+            ended.set_result(None)
 
     def take_position(self) -> int:
         self.next_position += 1

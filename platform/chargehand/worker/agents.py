@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from datetime import timedelta
+from typing import Any
 
 from temporalio.client import Client
 from temporalio.worker import Worker
@@ -27,6 +28,9 @@ from chargehand.worker.lifecycle import run, until_told
 GRACE = timedelta(seconds=10)
 # About 0.14 MB each while it waits; one that is not in memory is replayed from its history when something happens.
 MAX_CACHED_RUNS = 500
+# A step that computes for longer is interrupted and tried again; the SDK's own 2 s are too few for a thousand branches
+# on a busy machine. Below the 10 s that Temporal waits for a workflow task.
+STEP_LIMIT = timedelta(seconds=8)
 # How long a run waits for the worker that has it in memory, before any other may take it.
 STICKY = timedelta(seconds=5)
 
@@ -75,7 +79,7 @@ def agent_worker(
     With a `release`, runs that begin on it stay on it, and wait while no worker of it is up.
     """
     pinned = None if release is None else pinned_to(release)
-    return Worker(
+    worker = Worker(
         client,
         task_queue=task_queue,
         plugins=[langgraph_plugin()],
@@ -85,6 +89,10 @@ def agent_worker(
         graceful_shutdown_timeout=GRACE,
         deployment_config=pinned,
     )
+    # The SDK has no public way to say this, but to switch it off.
+    workflows: Any = worker._workflow_worker  # pyright: ignore[reportPrivateUsage]
+    workflows._deadlock_timeout_seconds = STEP_LIMIT.total_seconds()
+    return worker
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from langgraph.config import get_config
@@ -22,7 +23,7 @@ class State(TypedDict, total=False):
 def flaky(node: Any, name: str = "flaky", **how: Any) -> Any:
     async def tries(state: State) -> State:
         done = await node()
-        if get_config()["configurable"]["__pregel_runtime"].execution_info.node_attempt < 3:
+        if _attempt() < 3:
             raise ConnectionError("the line broke")
         return {"out": done}
 
@@ -44,7 +45,7 @@ async def test_what_was_paid_is_paid_once_and_what_was_read_is_read_again(govern
 
 async def test_other_arguments_are_another_call(governed: Any) -> None:
     async def work() -> Any:
-        number = get_config()["configurable"]["__pregel_runtime"].execution_info.node_attempt
+        number = _attempt()
         return (await call(pay, x=number)).value
 
     run = await governed(flaky(work), {}, tools=ANSWERS)
@@ -77,3 +78,59 @@ async def test_a_run_of_another_agent_is_not_started_again(governed: Any) -> Non
 
 async def _pays(state: State) -> State:
     return {"out": (await attempt(pay, x=9)).state}
+
+
+async def test_what_is_under_way_while_its_node_fails_is_not_asked_for_twice(governed: Any) -> None:
+    """`gather` lets the other calls run on when one fails, and LangGraph starts the node again at once."""
+    answered = asyncio.Event()
+
+    async def slow(x: int) -> dict[str, int]:
+        if x == 1:
+            await answered.wait()
+        return {"value": x}
+
+    async def work() -> Any:
+        number = _attempt()
+        return await asyncio.gather(_paid(1), _breaks(number))
+
+    async def let_go(here: Any, run: Any) -> None:
+        while len([one for one in here.connectors.calls if one.tool == "lab.double"]) < 2:  # noqa: ASYNC110  # from outside
+            await asyncio.sleep(0.01)
+        answered.set()
+
+    run = await governed(flaky(work), {}, tools={**ANSWERS, "lab.pay": slow}, meanwhile=let_go)
+    assert run.effects("lab.pay") == [{"x": 1}]
+    assert len(run.calls("lab.pay")) == 1
+
+
+async def test_what_was_cut_short_with_its_node_is_asked_for_under_its_own_key(governed: Any) -> None:
+    """A task group cuts the other calls short: what was sent meanwhile is done, and its answer is found by its key."""
+
+    async def work() -> Any:
+        number = _attempt()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(_paid(1))
+            group.create_task(_breaks(number))
+        return "done"
+
+    async def slow(x: int) -> dict[str, int]:
+        await asyncio.sleep(0.3)  # a slow system: the node has failed meanwhile
+        return {"value": x}
+
+    run = await governed(flaky(work), {}, tools={**ANSWERS, "lab.pay": slow})
+    assert run.effects("lab.pay") == [{"x": 1}]
+
+
+def _attempt() -> int:
+    runtime: Any = get_config().get("configurable", {})["__pregel_runtime"]
+    return int(runtime.execution_info.node_attempt)
+
+
+async def _paid(x: int) -> int:
+    return (await call(pay, x=x)).value
+
+
+async def _breaks(number: int) -> None:
+    await call(double, x=number)
+    if number == 1:
+        raise ConnectionError("the line broke")
