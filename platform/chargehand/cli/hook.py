@@ -10,6 +10,7 @@ import typer
 from chargehand.cli.client import Api
 from chargehand.cli.failure import USAGE, CommandFailed
 from chargehand.cli.show import Json, clean, err, json_out, out, pretty, state, table, when
+from chargehand.cli.triggers import changed, turn
 from chargehand.runs.triggers.hook_views import DeliveryView, HookView, HookWithSecret, TriedMapping
 
 app = typer.Typer(no_args_is_help=True, help="Let senders outside start agents by signed messages (webhooks).")
@@ -61,10 +62,7 @@ def edit(
     body = {**({"name": name} if name else {}), **({"mapping": fields(maps)} if maps else {})}
     with Api() as api:
         found = api.patch(HookView, f"/hooks/{hook}", body)
-    if as_json:
-        json_out(found)
-        return
-    out.print(f"[green]✓[/] {clean(found.name)}: {found.id}")
+    changed(found, found.name, found.id, as_json=as_json)
 
 
 @app.command("list")
@@ -115,13 +113,13 @@ def rotate(
 @app.command("disable")
 def disable(hook: HookId, as_json: Json = False) -> None:
     """Refuse all that comes, at once."""
-    _turn(hook, "disable", as_json=as_json)
+    turn(HookView, f"/hooks/{hook}/disable", as_json=as_json)
 
 
 @app.command("enable")
 def enable(hook: HookId, as_json: Json = False) -> None:
     """Take deliveries again."""
-    _turn(hook, "enable", as_json=as_json)
+    turn(HookView, f"/hooks/{hook}/enable", as_json=as_json)
 
 
 @app.command("deliveries")
@@ -141,15 +139,6 @@ def deliveries(
         for one in found
     ]
     table(("At", "Outcome", "Status", "Message", "Run", "Why"), rows, empty="Nothing came yet.")
-
-
-def _turn(hook: str, how: str, *, as_json: bool) -> None:
-    with Api() as api:
-        found = api.post(HookView, f"/hooks/{hook}/{how}")
-    if as_json:
-        json_out(found)
-        return
-    out.print(f"{state(found.state)}  {found.id}")
 
 
 def _say_secret(made: HookWithSecret, base: str, *, as_json: bool) -> None:

@@ -9,7 +9,9 @@ import typer
 from chargehand.cli.client import Api
 from chargehand.cli.hook import Maps, fields
 from chargehand.cli.run import read_input
-from chargehand.cli.show import Json, clean, err, json_out, out, state, table, when
+from chargehand.cli.show import Json, clean, err, json_out, state, table, when
+from chargehand.cli.triggers import changed, turn
+from chargehand.cli.triggers import delete as remove
 from chargehand.runs.triggers.intake_views import IntakeView
 
 app = typer.Typer(no_args_is_help=True, help="Let messages that a connector offers (mails, …) start agents.")
@@ -42,11 +44,11 @@ def create(
     }
     with Api() as api:
         made = api.post(IntakeView, "/intakes", body)
-    if as_json:
-        json_out(made)
-        return
-    out.print(f"[green]✓[/] {clean(made.name)}: {made.id}")
-    err.print(f"[dim]Reads {clean(made.tool)} every {made.every_seconds} s, on behalf of {clean(made.principal)}.[/]")
+    changed(made, made.name, made.id, as_json=as_json)
+    if not as_json:
+        err.print(
+            f"[dim]Reads {clean(made.tool)} every {made.every_seconds} s, on behalf of {clean(made.principal)}.[/]"
+        )
 
 
 @app.command("edit")
@@ -67,10 +69,7 @@ def edit(
     }
     with Api() as api:
         found = api.patch(IntakeView, f"/intakes/{intake}", body)
-    if as_json:
-        json_out(found)
-        return
-    out.print(f"[green]✓[/] {clean(found.name)}: {found.id}")
+    changed(found, found.name, found.id, as_json=as_json)
 
 
 @app.command("list")
@@ -101,7 +100,7 @@ def list_intakes(as_json: Json = False) -> None:
 @app.command("pause")
 def pause(intake: IntakeId, as_json: Json = False) -> None:
     """Read nothing until it is resumed; what comes meanwhile is read then."""
-    _turn(intake, "pause", {}, as_json=as_json)
+    turn(IntakeView, f"/intakes/{intake}/pause", {}, as_json=as_json)
 
 
 @app.command("resume")
@@ -111,24 +110,10 @@ def resume(
     as_json: Json = False,
 ) -> None:
     """Go on where it was. What has started a run already starts no other."""
-    _turn(intake, "resume", {} if after is None else {"after": after}, as_json=as_json)
-
-
-def _turn(intake: str, how: str, body: dict[str, str], *, as_json: bool) -> None:
-    with Api() as api:
-        found = api.post(IntakeView, f"/intakes/{intake}/{how}", body)
-    if as_json:
-        json_out(found)
-        return
-    out.print(f"{state(found.state)}  {found.id}")
+    turn(IntakeView, f"/intakes/{intake}/resume", {} if after is None else {"after": after}, as_json=as_json)
 
 
 @app.command("delete")
 def delete(intake: IntakeId, as_json: Json = False) -> None:
     """Start nothing any more. Runs that it started are untouched."""
-    with Api() as api:
-        api.delete(f"/intakes/{intake}")
-    if as_json:
-        json_out({"deleted": intake})
-        return
-    out.print(f"[green]✓[/] {clean(intake)} is gone.")
+    remove("/intakes", intake, as_json=as_json)

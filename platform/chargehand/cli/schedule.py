@@ -11,7 +11,9 @@ import typer
 from chargehand.cli.client import Api
 from chargehand.cli.failure import USAGE, CommandFailed
 from chargehand.cli.run import read_input
-from chargehand.cli.show import Json, clean, err, json_out, out, state, table, when
+from chargehand.cli.show import Json, clean, err, json_out, state, table, when
+from chargehand.cli.triggers import changed, turn
+from chargehand.cli.triggers import delete as remove
 from chargehand.runs.triggers.schedule_views import ScheduleView
 
 app = typer.Typer(no_args_is_help=True, help="Start agents at a time, or again and again by cron.")
@@ -47,11 +49,7 @@ def create(
     }
     with Api() as api:
         made = api.post(ScheduleView, "/schedules", body)
-    if as_json:
-        json_out(made)
-        return
-    out.print(f"[green]✓[/] {clean(made.words)} ({clean(made.time_zone)}): {made.id}")
-    err.print(f"[dim]Starts next: {when(made.next_at)}[/]")
+    _say(made, as_json=as_json)
 
 
 @app.command("edit")
@@ -80,11 +78,13 @@ def edit(
             **({"overlap": overlap} if overlap else {}),
         }
         found = api.patch(ScheduleView, f"/schedules/{schedule}", body)
-    if as_json:
-        json_out(found)
-        return
-    out.print(f"[green]✓[/] {clean(found.words)} ({clean(found.time_zone)}): {found.id}")
-    err.print(f"[dim]Starts next: {when(found.next_at)}[/]")
+    _say(found, as_json=as_json)
+
+
+def _say(schedule: ScheduleView, *, as_json: bool) -> None:
+    changed(schedule, f"{schedule.words} ({schedule.time_zone})", schedule.id, as_json=as_json)
+    if not as_json:
+        err.print(f"[dim]Starts next: {when(schedule.next_at)}[/]")
 
 
 def _zone_of(api: Api, schedule: str) -> str:
@@ -132,31 +132,20 @@ def list_schedules(as_json: Json = False) -> None:
 @app.command("pause")
 def pause(schedule: ScheduleId, as_json: Json = False) -> None:
     """Start nothing until it is resumed; what is due meanwhile is not made up for."""
-    _turn(schedule, "pause", as_json=as_json)
+    turn(ScheduleView, f"/schedules/{schedule}/pause", as_json=as_json)
 
 
 @app.command("resume")
 def resume(schedule: ScheduleId, as_json: Json = False) -> None:
     """Go on with the next due time."""
-    _turn(schedule, "resume", as_json=as_json)
+    turn(ScheduleView, f"/schedules/{schedule}/resume", as_json=as_json, more=_upcoming)
 
 
-def _turn(schedule: str, how: str, *, as_json: bool) -> None:
-    with Api() as api:
-        found = api.post(ScheduleView, f"/schedules/{schedule}/{how}")
-    if as_json:
-        json_out(found)
-        return
-    upcoming = f"  next {when(found.next_at)}" if found.next_at else ""
-    out.print(f"{state(found.state)}  {found.id}{upcoming}")
+def _upcoming(schedule: ScheduleView) -> str:
+    return f"  next {when(schedule.next_at)}" if schedule.next_at else ""
 
 
 @app.command("delete")
 def delete(schedule: ScheduleId, as_json: Json = False) -> None:
     """Start nothing any more. Runs that it started are untouched."""
-    with Api() as api:
-        api.delete(f"/schedules/{schedule}")
-    if as_json:
-        json_out({"deleted": schedule})
-        return
-    out.print(f"[green]✓[/] {clean(schedule)} is gone.")
+    remove("/schedules", schedule, as_json=as_json)

@@ -40,6 +40,7 @@ from chargehand.runs.starts import may_manage_hooks, write_start
 from chargehand.runs.triggers import behalf, hook_secrets, mapping
 from chargehand.runs.triggers import hook_store as store
 from chargehand.runs.triggers.hook_rows import delivery_of, hook_of
+from chargehand.runs.triggers.records import by_itself, by_person, record
 
 MAX_BODY_BYTES = 256 * 1024
 WINDOW = timedelta(minutes=1)
@@ -104,7 +105,7 @@ class Hooks:
 
         def unit(tx: Transaction) -> None:
             store.insert_hook(tx, row)
-            log.append(tx, _record(_by(who, row.model_dump()), row.model_dump(), "hook_created"))
+            log.append(tx, _record(by_person(who, row.model_dump()), row.model_dump(), "hook_created"))
 
         await self.db.write(unit)
         return hook_of(row.model_dump()), hook_secrets.secret_of(self._key, row.id, 1)
@@ -130,7 +131,7 @@ class Hooks:
             was = {name: row[name] for name in columns}
             done = store.change_hook(tx, row["tenant"], hook, was, **columns)
             if done and (said := behalf.changed(row, columns)):
-                log.append(tx, _record(_by(who, row), row, "hook_changed", **said))
+                log.append(tx, _record(by_person(who, row), row, "hook_changed", **said))
             return done
 
         if not await self.db.write(unit):
@@ -172,7 +173,7 @@ class Hooks:
             was = {"secret": row["secret"]}
             done = store.change_hook(tx, row["tenant"], hook, was, secret=number, old_until=until)
             if done:
-                log.append(tx, _record(_by(who, row), row, "hook_rotated", secret_number=number, old_until=until))
+                log.append(tx, _record(by_person(who, row), row, "hook_rotated", secret_number=number, old_until=until))
             return done
 
         if not await self.db.write(unit):
@@ -187,7 +188,9 @@ class Hooks:
             if store.change_hook(tx, row["tenant"], hook, {"state": row["state"]}, state=state) and (
                 row["state"] != state
             ):
-                log.append(tx, _record(_by(who, row), row, "hook_enabled" if state == "active" else "hook_disabled"))
+                log.append(
+                    tx, _record(by_person(who, row), row, "hook_enabled" if state == "active" else "hook_disabled")
+                )
 
         await self.db.write(unit)
         return await self.get(who, hook)
@@ -346,22 +349,9 @@ def _facts(row: Mapping[str, Any]) -> dict[str, str]:
     return {"agent": row["agent"], "principal": row["principal"]}
 
 
-def _by(who: SignedIn, row: Mapping[str, Any]) -> Who:
-    return Who(principal=who.principal.id, chain=(who.principal.id,), agent=row["agent"], signed_in_by=who.method)
-
-
 def _self(row: Mapping[str, Any]) -> Who:
-    return Who(principal=row["principal"], chain=(row["principal"],), agent=row["agent"], signed_in_by="webhook")
+    return by_itself(row, "webhook")
 
 
 def _record(who: Who, row: Mapping[str, Any], event: str, **more: Any) -> Record:
-    detail = {"event": event, "hook": row["id"], "agent": row["agent"], "for": row["principal"], **more}
-    return Record(
-        id=ids.new_id("rec"),
-        at=iso(clock.now()),
-        tenant=row["tenant"],
-        kind="run",
-        who=who,
-        arguments=None,
-        detail=detail,
-    )
+    return record(who, row, {"event": event, "hook": row["id"], **more})

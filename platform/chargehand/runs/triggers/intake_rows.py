@@ -7,10 +7,11 @@ from typing import Any
 
 import orjson
 
-from chargehand import clock, ids
-from chargehand.audit.model import Record, Who
+from chargehand import clock
+from chargehand.audit.model import Record
 from chargehand.identity.model import SignedIn
 from chargehand.runs.model import Intake
+from chargehand.runs.triggers.records import by_itself, by_person, record
 
 
 def intake_of(row: Mapping[str, Any]) -> Intake:
@@ -27,19 +28,6 @@ def intake_of(row: Mapping[str, Any]) -> Intake:
 
 def record_of(row: Mapping[str, Any], event: str, *, by: SignedIn | None = None, **more: Any) -> Record:
     """What happened to an intake, or what a person did to it."""
-    if by is None:
-        who = Who(principal=row["principal"], chain=(row["principal"],), agent=row["agent"], signed_in_by="message")
-    else:
-        person = by.principal.id
-        who = Who(principal=person, chain=(person,), agent=row["agent"], signed_in_by=by.method)
-    detail = {"event": event, "intake": row["id"], "agent": row["agent"], "tool_read": row["tool"], **more}
-    return Record(
-        id=ids.new_id("rec"),
-        at=clock.iso(clock.now()),
-        tenant=row["tenant"],
-        kind="run",
-        who=who,
-        tool=row["tool"],
-        arguments=None,
-        detail={**detail, "for": row["principal"]},
-    )
+    who = by_itself(row, "message") if by is None else by_person(by, row)
+    detail = {"event": event, "intake": row["id"], "tool_read": row["tool"], **more}
+    return record(who, row, detail, tool=row["tool"])

@@ -29,6 +29,7 @@ from chargehand.runs.starts import may_start, may_steer, may_use, write_start
 from chargehand.runs.triggers import behalf, schedule_terms
 from chargehand.runs.triggers import cron as crons
 from chargehand.runs.triggers import schedule_store as store
+from chargehand.runs.triggers.records import by_itself, by_person, record
 from chargehand.runs.triggers.schedule_terms import Terms
 
 MOST_TRIES = 5
@@ -81,7 +82,7 @@ class Schedules:
         def unit(tx: Transaction) -> dict[str, Any]:
             kept = store.insert_schedule(tx, row)
             if kept["id"] == row.id:
-                log.append(tx, _record(_who(who, kept), kept, "schedule_created"))
+                log.append(tx, _record(by_person(who, kept), kept, "schedule_created"))
             return kept
 
         kept = await self.db.write(unit)
@@ -120,7 +121,7 @@ class Schedules:
                 if done:
                     said = {name: columns[name] for name in columns if name not in ("input", "next_at")}
                     detail = {**said, "changed": sorted(change)}
-                    log.append(tx, _record(_who(who, row), row, "schedule_changed", **detail))
+                    log.append(tx, _record(by_person(who, row), row, "schedule_changed", **detail))
                 return done
 
             if await self.db.write(unit):
@@ -163,7 +164,7 @@ class Schedules:
 
         def unit(tx: Transaction) -> None:
             if store.delete_schedule(tx, row["tenant"], schedule):
-                log.append(tx, _record(_who(who, row), row, "schedule_deleted"))
+                log.append(tx, _record(by_person(who, row), row, "schedule_deleted"))
 
         await self.db.write(unit)
 
@@ -180,7 +181,7 @@ class Schedules:
             due, next_at = schedule_terms.due_times(row, now)
         except BadInput as error:  # a time zone that is no more: it waits for a person instead of holding up others
             if store.move_on(tx, row, state="paused", last_problem=str(error)):
-                log.append(tx, _record(_self(row), row, "schedule_paused", why=str(error)))
+                log.append(tx, _record(by_itself(row), row, "schedule_paused", why=str(error)))
             return None
         columns = {"last_due": iso(due), "next_at": iso(next_at) if next_at else ""}
         if not store.move_on(tx, row, **columns, state="active" if next_at else "ended"):
@@ -189,7 +190,7 @@ class Schedules:
         if row["overlap"] == "skip" and (going := store.run_that_goes_on(tx.connection, row["tenant"], row["id"])):
             why = f"{going} still went on."
             store.note_run(tx, row["id"], last_problem=why, last_run="")
-            log.append(tx, _record(_self(row), row, "start_skipped", **detail, why=why))
+            log.append(tx, _record(by_itself(row), row, "start_skipped", **detail, why=why))
             return None
         try:
             run = behalf.row_for(
@@ -205,7 +206,7 @@ class Schedules:
             )
         except (BadInput, Forbidden, NotFound) as error:  # policy, person or agent changed meanwhile
             store.note_run(tx, row["id"], last_problem=str(error), last_run="")
-            record = _record(_self(row), row, "start_refused", **detail, why=str(error))
+            record = _record(by_itself(row), row, "start_refused", **detail, why=str(error))
             log.append(tx, record.model_copy(update={"outcome": "denied"}))
             return None
         found = write_start(tx, run, schedule=row["id"], **detail)
@@ -231,7 +232,7 @@ class Schedules:
             done = store.set_schedule_state(tx, row["tenant"], schedule, state, of=of, **columns)
             if done:
                 event = "schedule_paused" if state == "paused" else "schedule_resumed"
-                log.append(tx, _record(_who(who, row), row, event))
+                log.append(tx, _record(by_person(who, row), row, event))
             return done
 
         done = await self.db.write(unit)
@@ -292,23 +293,6 @@ def shown(row: Mapping[str, Any]) -> Schedule:
     )
 
 
-def _who(who: SignedIn, row: Mapping[str, Any]) -> Who:
-    return Who(principal=who.principal.id, chain=(who.principal.id,), agent=row["agent"], signed_in_by=who.method)
-
-
-def _self(row: Mapping[str, Any]) -> Who:
-    """Nobody was there: the one on whose behalf it starts."""
-    return Who(principal=row["principal"], chain=(row["principal"],), agent=row["agent"])
-
-
 def _record(who: Who, row: Mapping[str, Any], event: str, **more: Any) -> Record:
     when = {name: row[name] for name in ("cron", "at", "time_zone") if row[name]}
-    return Record(
-        id=ids.new_id("rec"),
-        at=iso(clock.now()),
-        tenant=row["tenant"],
-        kind="run",
-        who=who,
-        arguments=None,
-        detail={"event": event, "schedule": row["id"], "agent": row["agent"], "for": row["principal"], **when, **more},
-    )
+    return record(who, row, {"event": event, "schedule": row["id"], **when, **more})
