@@ -21,11 +21,13 @@ from chargehand.clock import iso
 from chargehand.database import Database, Transaction
 from chargehand.runs import evidence, lookout, store
 from chargehand.runs.blobs import BlobFolder
+from chargehand.runs.client import connect
 from chargehand.runs.lookout import Lookout
 from chargehand.runs.model import HeldUp
 from chargehand.runs.rows import dumps
 from chargehand.runs.service import connected
 from chargehand.settings import Settings
+from chargehand.worker.gateway import gateway_worker
 from fixtures import busy_worker, release_worker
 from fixtures.company import AMY, Here, company, until
 
@@ -239,6 +241,12 @@ async def test_no_gateway_worker(tmp_path: Path) -> None:
         held = await world.finding(run, "no_gateway")
         assert held.sentence == "No gateway worker does what it asks for (a tool call)."
         assert "chargehand serve gateway" in held.way_out
+
+        other = tmp_path / "other.key"
+        other.write_bytes(b"k" * 32)
+        given = Settings(temporal_address=f"127.0.0.1:{world.here.port}", state_dir=tmp_path, payload_key_file=other)  # pyright: ignore[reportCallIssue]
+        async with gateway_worker(await connect(given), world.here.activities):
+            assert "decrypted" in (await world.finding(run, "key")).sentence
 
         world.here.kill("temporal")
         silent = await world.finding(run, "no_temporal")
