@@ -15,7 +15,7 @@ from json import JSONDecodeError
 from typing import Any, cast
 
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, message_chunk_to_message
-from langchain_core.messages.ai import UsageMetadata
+from langchain_core.messages.ai import UsageMetadata, add_ai_message_chunks
 from langchain_openai import ChatOpenAI
 from openai import APIConnectionError, APIError, APIStatusError, APITimeoutError
 
@@ -81,21 +81,22 @@ async def _whole(
 async def _stream(
     client: ChatOpenAI, messages: Sequence[BaseMessage], options: Mapping[str, Any], how: How, tell: Tell
 ) -> AIMessage | None:
-    whole: AIMessageChunk | None = None
+    pieces: list[AIMessageChunk] = []
     usage: UsageMetadata | None = None
     try:
         async for piece in client.astream(list(messages), stream_usage=how is How.TEXT_AND_USAGE, **options):
             # Some endpoints count in every piece, up to there: the last count is the answer's, not their sum.
             usage, piece.usage_metadata = piece.usage_metadata or usage, None
-            whole = piece if whole is None else whole + piece
+            pieces.append(piece)
             if text := str(piece.text):
                 tell(text)
     except (ValueError, AssertionError) as error:  # LangChain's and the SDK's words for a stream without one piece
-        if whole is not None or isinstance(error, JSONDecodeError):
+        if pieces or isinstance(error, JSONDecodeError):
             raise
         return None
-    if whole is None:
+    if not pieces:
         return None
+    whole = add_ai_message_chunks(*pieces)  # at once: joining piece by piece copies the text each time
     if not whole.response_metadata.get("finish_reason"):
         raise Unavailable("The model endpoint broke off before its answer was complete.")
     answer = cast("AIMessage", message_chunk_to_message(whole))
