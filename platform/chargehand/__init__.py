@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     )
     from chargehand.agents.model import AgentSpec, Budget, Undo
     from chargehand.connectors.declare import tool
+    from chargehand.connectors.foreign import mcp_tool
     from chargehand.connectors.model import Connector, Tool
     from chargehand.errors import (
         CallDenied,
@@ -63,6 +64,7 @@ _HOMES = {
     "chat_model": "agents.chat",
     "has_model": "agents.chat",
     "io_node": "agents.io_node",
+    "mcp_tool": "connectors.foreign",
     "not_done": "agents.leaves",
     "note": "agents.leaves",
     "now": "agents.leaves",
@@ -96,6 +98,7 @@ __all__ = [
     "chat_model",
     "has_model",
     "io_node",
+    "mcp_tool",
     "not_done",
     "note",
     "now",

@@ -18,6 +18,9 @@ def as_langchain_tools(*tools: Tool[..., Any]) -> list[BaseTool]:
     """The tools as LangChain tools named `connector__operation`, because models allow no dot in a name.
 
     A call that is denied, rejected or fails comes back to the model as a tool message that says why.
+
+    Raises:
+        BadInput: nothing says what one of them takes.
     """
     return [_tool(one) for one in tools]
 
@@ -56,7 +59,12 @@ def _tool(declared: Tool[..., Any]) -> BaseTool:
         return _answer(await use_tool(declared, encoded))
 
     name = declared.name.replace(".", "__")
-    return _structured(name, declared.description, declared.input_type or dict(declared.input_schema), use)
+    typed = declared.input_type if declared.input_type and declared.input_type.model_fields else None
+    if typed is None and "properties" not in declared.input_schema:
+        raise BadInput(
+            "a model has to know what it takes", field=declared.name, way_out="Pass mcp_tool(…, input_schema=…)."
+        )
+    return _structured(name, declared.description, typed or dict(declared.input_schema), use)
 
 
 def _structured(name: str, description: str, schema: Any, use: Any) -> BaseTool:
