@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import random
+import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from statistics import correlation, linear_regression
 from typing import Any
 
 import orjson
@@ -38,7 +40,7 @@ def book(size: int) -> Callable[..., dict[str, str]]:
 
 async def talk(folder: Path, *, steps: int, size: int, blobs: BlobFolder | None, events: int) -> dict[str, Any]:
     """A run of so many model calls over a tool result of so many bytes, and what Temporal holds of it."""
-    agent = talking()
+    agent, began = talking(), time.monotonic()
     model = ScriptedModel([f"{number}: {SAYS}" for number in range(steps)])
     async with (
         local_temporal(key=KEY, blobs=blobs) as temporal,
@@ -60,6 +62,8 @@ async def talk(folder: Path, *, steps: int, size: int, blobs: BlobFolder | None,
         "asked": [size for part in parts for size in asked_bytes(part)],
         "conversation": len(orjson.dumps(model.requests[-1].messages)),
         "bytes": sum(event.ByteSize() for part in parts for event in part.events),
+        "grown": grown(parts),
+        "seconds": round(time.monotonic() - began, 1),
         "events": [len(part.events) for part in parts],
     }
 
@@ -77,6 +81,23 @@ def asked_bytes(history: WorkflowHistory) -> list[int]:
     """What Temporal stores for each model call, as it was scheduled."""
     scheduled = [event.activity_task_scheduled_event_attributes for event in history.events]
     return [one.input.ByteSize() for one in scheduled if one.activity_type.name == "model_call"]
+
+
+def grown(parts: list[WorkflowHistory]) -> list[int]:
+    """Bytes of all histories up to each model call."""
+    sizes: list[int] = []
+    total = 0
+    for event in (event for part in parts for event in part.events):
+        total += event.ByteSize()
+        if event.activity_task_scheduled_event_attributes.activity_type.name == "model_call":
+            sizes.append(total)
+    return sizes
+
+
+def halves(sizes: list[int]) -> float:
+    """How much more the second half of the calls added than the first: about 1 for a line, 3 for a square."""
+    middle = len(sizes) // 2
+    return (sizes[-1] - sizes[middle]) / (sizes[middle] - sizes[0])
 
 
 async def test_each_model_call_adds_the_same_to_the_history_and_a_large_result_is_kept_aside(tmp_path: Path) -> None:
@@ -113,19 +134,41 @@ async def test_five_hundred_steps_over_two_hundred_kilobytes_and_twenty_megabyte
     long = await talk(tmp_path, steps=500, size=20_000_000, blobs=blobs, events=1500)
     (tmp_path / "control").mkdir()
     control = await talk(tmp_path / "control", steps=100, size=1_000, blobs=None, events=0)
+    line = linear_regression(range(500), long["grown"])
     figures = {
-        "conversation_bytes": long["conversation"],
-        "histories": len(long["parts"]),
-        "events": long["events"],
-        "history_bytes_a_step": round(long["bytes"] / 500),
-        "model_call_bytes_step_50": long["asked"][50],
-        "model_call_bytes_step_499": long["asked"][499],
-        "kept_aside_bytes": blobs.size(long["run"]),
-        "control_model_call_bytes_step_50": control["asked"][50],
-        "control_model_call_bytes_step_99": control["asked"][99],
+        "with_store": {
+            "steps": 500,
+            "tool_result_bytes": 20_000_000,
+            "conversation_bytes": long["conversation"],
+            "histories": len(long["parts"]),
+            "events_of_each_history": long["events"],
+            "history_bytes": long["bytes"],
+            "history_bytes_a_step": round(line.slope),
+            "linear_fit_r2": round(correlation(range(500), long["grown"]) ** 2, 6),
+            "second_half_to_first": round(halves(long["grown"]), 3),
+            "history_bytes_every_fiftieth_step": long["grown"][::50],
+            "model_call_bytes_every_fiftieth_step": long["asked"][::50],
+            "kept_aside_bytes": blobs.size(long["run"]),
+            "seconds": long["seconds"],
+        },
+        "without_store": {
+            "steps": 100,
+            "tool_result_bytes": 1_000,
+            "conversation_bytes": control["conversation"],
+            "history_bytes": control["bytes"],
+            "second_half_to_first": round(halves(control["grown"]), 3),
+            "history_bytes_every_tenth_step": control["grown"][::10],
+            "model_call_bytes_every_tenth_step": control["asked"][::10],
+            "seconds": control["seconds"],
+        },
     }
-    (tmp_path / "figures.json").write_bytes(orjson.dumps(figures, option=orjson.OPT_INDENT_2))
-    print((tmp_path / "figures.json").read_text())
+    print(orjson.dumps(figures, option=orjson.OPT_INDENT_2).decode())
+    if folder := os.environ.get("FIGURES"):  # FIGURES=benchmarks/results keeps them
+        with open(f"{folder}/long_runs.json", "wb") as file:  # noqa: ASYNC230, PTH123  # nothing else runs any more
+            file.write(orjson.dumps(figures, option=orjson.OPT_INDENT_2) + b"\n")
     assert long["conversation"] > 200_000
     assert long["asked"][499] < 1.5 * long["asked"][50]
     assert control["asked"][99] > 1.7 * control["asked"][50]
+    assert figures["with_store"]["linear_fit_r2"] > 0.99
+    assert halves(long["grown"]) < 1.2
+    assert halves(control["grown"]) > 2
