@@ -13,7 +13,13 @@ from typing import Any
 
 import orjson
 from langchain_core.runnables import RunnableConfig
-from langgraph.checkpoint.base import ChannelVersions, Checkpoint, CheckpointMetadata
+from langgraph.checkpoint.base import (
+    ChannelVersions,
+    Checkpoint,
+    CheckpointMetadata,
+    CheckpointTuple,
+    copy_checkpoint,
+)
 from langgraph.checkpoint.memory import InMemorySaver
 
 from chargehand.agents import saved
@@ -86,6 +92,11 @@ class RunCheckpointer(InMemorySaver):
         if not namespace:
             self._remember(str(checkpoint["id"]))
         return kept
+
+    def get_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
+        # LangGraph goes on counting versions in what it loads; what is kept must not move with it.
+        found = super().get_tuple(config)
+        return None if found is None else found._replace(checkpoint=copy_checkpoint(found.checkpoint))
 
     @property
     def step(self) -> int:

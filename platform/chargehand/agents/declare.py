@@ -63,6 +63,13 @@ def agent(
             field=f"{name}.graph",
             way_out="Compile the graph without one.",
         )
+    for what in ("store", "cache"):
+        if getattr(graph, what, None) is not None:
+            raise BadInput(
+                f"a graph's own {what} is shared by all runs of a process, and a replay would find it otherwise",
+                field=f"{name}.graph.{what}",
+                way_out=f"Compile the graph without a {what}; keep what outlasts a run in a system, by a tool.",
+            )
     if isinstance(graph, StateGraph):
         try:
             graph.validate()

@@ -96,14 +96,25 @@ def _bounds(level: Level, node: Node, cycle: set[str], spec: AgentSpec) -> bool:
 
 
 def _compared(source: Source) -> set[str]:
-    """Fields that the code compares with something."""
+    """Fields that the code compares with something: themselves, or how many there are, not one of a list."""
     through = _variables(source)
     return {
         name
         for node in ast.walk(source.tree)
         if isinstance(node, ast.Compare) and any(isinstance(one, _ORDERING) for one in node.ops)
-        for name in _fields(node, through)
+        for name in _fields(node, through) - _looked_into(node)
     }
+
+
+def _looked_into(comparison: ast.Compare) -> set[str]:
+    """Fields of which only a part is compared: `state["log"][-1]`, `state["messages"][-1].content`."""
+    found: set[str] = set()
+    for node in ast.walk(comparison):
+        if isinstance(node, ast.Subscript) and not (
+            isinstance(node.slice, ast.Constant) and isinstance(node.slice.value, str)
+        ):
+            found |= _fields(node.value)
+    return found
 
 
 def _counts(field: str, source: Source, reducers: Iterable[str]) -> bool:
@@ -121,10 +132,12 @@ def _counts(field: str, source: Source, reducers: Iterable[str]) -> bool:
 
 
 def _variables(source: Source) -> dict[str, set[str]]:
-    """Variables that were made from fields."""
+    """Variables that were computed from fields."""
     found: dict[str, set[str]] = {}
     for node in ast.walk(source.tree):
         if isinstance(node, ast.Assign | ast.AnnAssign | ast.NamedExpr) and node.value is not None:
+            if any(isinstance(one, ast.Await) for one in ast.walk(node.value)):
+                continue  # an answer, whatever it was asked about
             for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
                 if isinstance(target, ast.Name):
                     found.setdefault(target.id, set()).update(_fields(node.value))

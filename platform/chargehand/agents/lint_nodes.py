@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import inspect
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
@@ -105,7 +106,7 @@ class Survey:
         return Node(
             path,
             code,
-            inside=self._run_by(code, path),
+            inside=self._run_by(code, path) or self._held_by(runnable, path),
             io=any(is_io_node(one) for one in _callables(runnable)),
             model=module == "langchain.agents.factory" and name == "model",
             handled=handled,
@@ -124,6 +125,16 @@ class Survey:
                 if given is not UNKNOWN and _is_graph(given) and id(given) not in self._seen:
                     self._seen.add(id(given))
                     found.append(self.level(given, f"{path}/"))
+        return tuple(found)
+
+    def _held_by(self, runnable: Any, path: str) -> tuple[Level, ...]:
+        """Graphs that a function of another package runs for the author, e.g. the agents of a supervisor."""
+        found: list[Level] = []
+        for given in _callables(runnable):
+            for held in inspect.getclosurevars(given).nonlocals.values() if inspect.isfunction(given) else ():
+                if _is_graph(held) and id(held) not in self._seen:
+                    self._seen.add(id(held))
+                    found.append(self.level(held, f"{path}/"))
         return tuple(found)
 
     def _tools(self, runnable: ToolNode) -> tuple[Source, ...]:

@@ -12,6 +12,7 @@ from typing import Any, cast
 
 from pydantic import BaseModel
 from pydantic.errors import PydanticSchemaGenerationError, PydanticUserError
+from typing_extensions import is_typeddict
 
 from chargehand.agents.forms import duration
 from chargehand.agents.version import content_version
@@ -132,7 +133,13 @@ class AgentSpec:
         """JSON Schema of what a run is started with."""
         if self.input_type is not None:
             return self.input_type.model_json_schema()
-        return _derived(self.compiled.get_input_jsonschema)
+        schema = _derived(self.compiled.get_input_jsonschema)
+        builder = getattr(self.compiled, "builder", None)
+        state = getattr(builder, "state_schema", None)
+        if is_typeddict(state) and getattr(builder, "input_schema", None) is state:
+            # LangGraph asks for no field of a state that is also the input: nodes write most of them.
+            return {name: value for name, value in schema.items() if name != "required"}
+        return schema
 
     @cached_property
     def output_schema(self) -> Mapping[str, Any]:
