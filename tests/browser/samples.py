@@ -233,13 +233,19 @@ RETRY = runs.RetrySteps(
     ],
 )
 CHILD = "run_01KB0000000000000000000006"
+WRITTEN = (
+    "The customer writes that the pump arrived with a cracked housing, and sends two pictures of it.\n\n"
+    "The carrier's record fits: the parcel was handed over with the remark 'packaging dented'. The order was paid in "
+    "full and nothing of it was refunded so far, so a refund of the whole amount is what follows. Category: damaged. "
+    "Verdict: refund."
+)
 STORY = [
     ("node", "find_order", "find order", "succeeded", 0, 900, {}),
     ("tool", "find_order", "Uses erp.get_order", "succeeded", 10, 620, {"tool": "erp.get_order", "arguments": {"number": "SO-1042"}, "result": {"number": "SO-1042", "total": "4280.00", "currency": "EUR"}, "decision": "allow", "call_key": "a" * 64}),
     ("node", "track", "track", "succeeded", 4, 1900, {}),
     ("tool", "track", "Uses logistics.track_shipment", "succeeded", 20, 1800, {"tool": "logistics.track_shipment", "attempts": 2, "decision": "allow"}),
     ("node", "assess", "assess", "succeeded", 2000, 5400, {}),
-    ("model", "assess", "Asks a language model", "succeeded", 2010, 5300, {"model": "light", "tokens": 2140, "cost": runs.Money(amount="0.0042", currency="USD")}),
+    ("model", "assess", "Asks a language model", "succeeded", 2010, 5300, {"model": "light", "tokens": 2140, "cost": runs.Money(amount="0.0042", currency="USD"), "position": 3, "text": runs.TextView(attempt=1, text=WRITTEN)}),
     ("node", "open_complaint", "open complaint", "succeeded", 5500, 6300, {}),
     ("tool", "open_complaint", "Uses erp.open_complaint", "succeeded", 5510, 6200, {"tool": "erp.open_complaint", "decision": "allow"}),
     ("agent", "open_complaint", "Hands over to invoice-matching", "succeeded", 6210, 6290, {"child": CHILD}),
