@@ -46,27 +46,36 @@ async def ask(
         Unavailable: it broke off, or can't be reached: asking again is right.
         openai.OpenAIError: it refuses, or the answer can't be used.
     """
-    while True:
-        try:
-            async with asyncio.timeout(LONGEST_SECONDS):
-                if how is How.WHOLE:
-                    return await _whole(client, messages, options, tell), how
-                answer = await _stream(client, messages, options, how, tell)
-        except (APIConnectionError, APITimeoutError, TimeoutError, JSONDecodeError) as error:
-            raise Unavailable(f"The model endpoint does not answer: {type(error).__name__}.") from error
-        except APIStatusError as error:
-            less = _less(error, how)
-            if less is None:
-                raise
-            how = less
-        except APIError as error:  # told within the stream, in place of a status
-            if _is_refusal(error):
-                raise
-            raise Unavailable(f"The model endpoint broke off: {error.message}") from error
-        else:
-            if answer is not None:
-                return answer, how
-            how = How.WHOLE  # not one piece came: it answers in one, whatever it is asked
+    try:
+        async with asyncio.timeout(LONGEST_SECONDS):
+            while True:
+                answer, how = await _once(client, messages, options, how, tell)
+                if answer is not None:
+                    return answer, how
+    except (APIConnectionError, APITimeoutError, TimeoutError, JSONDecodeError) as error:
+        raise Unavailable(f"The model endpoint does not answer: {type(error).__name__}.") from error
+    except APIStatusError:
+        raise
+    except APIError as error:  # told within the stream, in place of a status
+        if _is_refusal(error):
+            raise
+        raise Unavailable(f"The model endpoint broke off: {error.message}") from error
+
+
+async def _once(
+    client: ChatOpenAI, messages: Sequence[BaseMessage], options: Mapping[str, Any], how: How, tell: Tell
+) -> tuple[AIMessage | None, How]:
+    """The answer; or none, and how to ask instead."""
+    if how is How.WHOLE:
+        return await _whole(client, messages, options, tell), how
+    try:
+        answer = await _stream(client, messages, options, how, tell)
+    except APIStatusError as error:
+        less = _less(error, how)
+        if less is None:
+            raise
+        return None, less
+    return answer, how if answer is not None else How.WHOLE  # not one piece came: it answers in one, however asked
 
 
 async def _whole(

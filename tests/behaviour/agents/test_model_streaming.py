@@ -12,6 +12,7 @@ from langchain_core.messages import HumanMessage, message_to_dict
 
 from chargehand.database import Database
 from chargehand.errors import BadInput, Unavailable
+from chargehand.models import streaming
 from chargehand.models.model import Limits, ModelRequest
 from chargehand.models.provider import Models
 from chargehand.models.words import text_of
@@ -158,3 +159,12 @@ async def test_half_characters_are_joined_in_what_is_kept(there: FakeVendor, db:
     assert text_of(answer.message) == "a \N{GRINNING FACE} b\N{REPLACEMENT CHARACTER}"
     again = await models(there, db).ask(request())
     assert again.message["data"]["content"] == answer.message["data"]["content"]
+
+
+async def test_an_answer_that_drips_for_ever_ends(there: FakeVendor, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Steadily enough that no silence ends it."""
+    monkeypatch.setattr(streaming, "LONGEST_SECONDS", 0.5)
+    there.pause = 0.1
+    there.words = lambda _: ["again "] * 100
+    with pytest.raises(Unavailable):
+        await models(there).ask(request())
