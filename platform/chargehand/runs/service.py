@@ -285,7 +285,7 @@ class RunService:
         """Send an event that the run may `wait_for`. The same `event_id` is one event, however often it is sent.
 
         Raises:
-            NotFound, Conflict (it has ended), Forbidden.
+            NotFound, Conflict (it has ended), Forbidden, BadInput (no name, or a payload that nobody can keep).
             RuntimeUnavailable: Temporal did not take it; send it again under the same id.
         """
         await self.steering.send(who, run, name, payload, event_id=event_id)

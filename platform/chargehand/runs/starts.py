@@ -24,6 +24,7 @@ from chargehand.policy.model import Decision, Request
 from chargehand.runs import store
 from chargehand.runs.model import RunDetail, title_of
 from chargehand.runs.rows import dumps
+from chargehand.runs.sizes import refuse_large
 
 
 class Policy(Protocol):
@@ -87,7 +88,8 @@ def new_row(
     parent: str = "",
     retry_of: str = "",
 ) -> store.RunRow:
-    """The row of a run that has not begun."""
+    """The row of a run that has not begun. Raises BadInput when the input can't be kept: too large, or no JSON."""
+    refuse_large("The input", "input", value)
     run = ids.new_id("run")
     business_key = str(value.get(spec.business_key) or "") if spec.business_key else ""
     return store.RunRow(

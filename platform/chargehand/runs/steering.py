@@ -13,17 +13,21 @@ from typing import Any, Protocol
 from temporalio.service import RPCError, RPCStatusCode
 
 from chargehand import clock, ids, telemetry
+from chargehand.agents.forms import check
 from chargehand.audit import log
 from chargehand.clock import iso
 from chargehand.database import Database, Transaction
-from chargehand.errors import Conflict, RuntimeUnavailable
+from chargehand.errors import BadInput, Conflict, RuntimeUnavailable
 from chargehand.identity.model import SignedIn
 from chargehand.runs import pause_store, store
 from chargehand.runs.client import Connect
 from chargehand.runs.model import ENDED, OPEN, SIGNAL_EVENT, SIGNAL_PAUSE, SIGNAL_STOP, RunDetail
 from chargehand.runs.payloads import Pause, SentEvent, Stop
 from chargehand.runs.rows import dumps
+from chargehand.runs.sizes import refuse_large
 from chargehand.runs.starts import Policy, may_steer, run_record
+
+LONGEST_EVENT_NAME = 100
 
 
 class Withdrawals(Protocol):
@@ -133,6 +137,12 @@ class Steering:
 
     async def send(self, who: SignedIn, run: str, name: str, payload: Any, *, event_id: str) -> None:
         """See `RunService.send`."""
+        if not 0 < len(name) <= LONGEST_EVENT_NAME:
+            raise BadInput(
+                f"an event has a name of 1 to {LONGEST_EVENT_NAME} characters", field="name", value=name[:20]
+            )
+        check({"name": name, "id": event_id, "payload": payload}, {}, field="event")
+        refuse_large("What the event says", "payload", payload)
         detail = await self._open(who, run, act="signal", event=name)
         client = await self.client()
         event = SentEvent(id=event_id or ids.new_id("evt"), name=name, payload=payload)
