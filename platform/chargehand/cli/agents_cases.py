@@ -20,7 +20,7 @@ from chargehand.runs.model import ENDED
 from chargehand.runs.views import Run
 from chargehand.testing.case import Case
 from chargehand.testing.comparison import Comparison
-from chargehand.testing.evaluation import Evaluation
+from chargehand.testing.evaluation import CaseReport, Evaluation
 from chargehand.testing.from_run import Said
 
 POLL_SECONDS = 1.0
@@ -192,14 +192,14 @@ def _say_evaluation(found: Evaluation) -> None:
             "[green]✓[/]" if one.passed else "[red]✗[/]",
             clean(one.name),
             state(one.state) if one.state else "",
-            ", ".join(f"{count} {verdict}" for verdict, count in one.decisions.items()),
-            clean("; ".join(one.approvals)),
-            f"{one.tokens} tokens" + clean("".join(f", {amount} {name}" for name, amount in one.cost.items())),
-            f"{one.days:g} d, in {one.seconds:.2f} s",
+            _decided(one),
+            (f"{one.tokens} tokens" if one.model_calls else "")
+            + clean("".join(f", {amount} {name}" for name, amount in one.cost.items())),
+            (f"{one.days:g} d, in " if one.days else "") + f"{one.seconds:.2f} s",
         )
         for one in found.cases
     ]
-    heads = ("", "Case", "State", "Decisions", "Approvals", "Used", "Took")
+    heads = ("", "Case", "State", "Decisions", "Used", "Took")
     table(heads, rows, empty="There are no cases of that agent.")
     for one in found.cases:
         for problem in one.problems:
@@ -209,12 +209,23 @@ def _say_evaluation(found: Evaluation) -> None:
     out.print(f"\n[{style}]{found.passed} of {total} cases passed.[/]")
 
 
+def _decided(one: CaseReport) -> str:
+    """`5 allow, 1 ask → approved`."""
+    said = ", ".join(f"{count} {verdict}" for verdict, count in one.decisions.items())
+    ends = [each.rpartition(": ")[2] for each in one.approvals]
+    return clean(f"{said} → {', '.join(ends)}" if ends else said)
+
+
 def _say_comparison(found: Comparison) -> None:
     for one in found.cases:
         sign = "[yellow]≠[/]" if one.changes else "[green]=[/]"
         out.print(f"{sign} [bold]{clean(one.name)}[/] [dim]{clean(one.about)}[/]")
         for change in one.changes:
             out.print(f"    {_lines(change.says)}")
+    if len(found.cases) > 1 and found.kinds:
+        out.print("\n[bold]What differs, and in how many cases[/]")
+        for what, cases in found.kinds.items():
+            out.print(f"  {len(cases):>3}  {clean(what)}")
     out.print(f"\n{found.changed} of {len(found.cases)} cases are done differently by {clean(found.new)}.")
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import difflib
 import json
+import re
 from collections.abc import Iterable, Sequence
 from html import escape
 from typing import Any
 
+from chargehand import clock
 from chargehand.testing.comparison import CaseComparison, Comparison
 from chargehand.testing.evaluation import CaseReport, Evaluation, Money
 
@@ -19,6 +22,8 @@ table { border-collapse: collapse; width: 100%; } .wide { overflow-x: auto; }
 th, td { text-align: left; vertical-align: top; padding: .35rem .8rem .35rem 0; border-bottom: 1px solid var(--line); }
 th { font-weight: 600; } td.n { text-align: right; font-variant-numeric: tabular-nums; }
 .good { color: var(--good); } .bad { color: var(--bad); } .dim { color: var(--dim); }
+del { background: #cf222e33; text-decoration: none; } ins { background: #1a7f3733; text-decoration: none; }
+td.half { width: 38%; overflow-wrap: anywhere; white-space: pre-wrap; } th { white-space: nowrap; }
 summary { cursor: pointer; } pre { overflow-x: auto; background: #8881; padding: .6rem; white-space: pre-wrap; }
 """
 
@@ -34,12 +39,12 @@ def evaluation_page(found: Evaluation) -> str:
             escape(one.state),
             escape(", ".join(f"{count} {verdict}" for verdict, count in one.decisions.items())),
             "<br>".join(map(escape, one.approvals)),
-            str(one.tokens),
-            escape(_money(one.cost)),
-            f"{one.days:g} d",
+            str(one.tokens) if one.model_calls else "—",
+            escape(_cost(one)),
+            f"{one.days:g} d" if one.days else "—",
             f"{one.seconds:.2f} s",
         )
-        for one in found.cases
+        for one in sorted(found.cases, key=lambda one: one.passed)
     ]
     heads = ("", "Case", "State", "Decisions", "Approvals", "Tokens", "Cost", "Run's time", "Real time")
     body = [
@@ -47,7 +52,7 @@ def evaluation_page(found: Evaluation) -> str:
         f'<p><strong class="{style}">{found.passed} of {total} cases passed.</strong></p>',
         f'<p class="dim">{_used(found)}</p>',
         _table(heads, rows, numbers=(5, 6, 7, 8)),
-        *(_case(one) for one in found.cases),
+        *(_case(one) for one in sorted(found.cases, key=lambda one: one.passed)),
     ]
     return _page("Evaluation", body)
 
@@ -63,11 +68,14 @@ def comparison_page(found: Comparison) -> str:
         )
         for number, one in enumerate(found.cases)
     ]
+    kinds = [(escape(what), str(len(cases)), escape(", ".join(cases))) for what, cases in found.kinds.items()]
     body = [
         f"<h1>{escape(found.old)} → {escape(found.new)}</h1>",
         f"<p><strong>{found.changed} of {len(found.cases)} cases are done differently.</strong></p>",
-        '<p class="dim">Effects were stubbed: nothing was done.</p>',
-        _table(("Case", found.old, found.new, "Differences"), rows, numbers=()),
+        f'<p class="dim">{_versions(found)} Effects were stubbed: nothing was done. {_when()}</p>',
+        _table(("What differs", "Cases", "In"), kinds, numbers=(1,)) if kinds else "",
+        "<h2>Cases</h2>",
+        _table(("Case", "State before", "State after", "Differences"), rows, numbers=()),
         *(_compared(number, one) for number, one in enumerate(found.cases)),
     ]
     return _page(f"{found.old} → {found.new}", body)
@@ -100,17 +108,41 @@ def _case(one: CaseReport) -> str:
 
 
 def _compared(number: int, one: CaseComparison) -> str:
-    changes = "".join(f"<li>{escape(change.says)}</li>" for change in one.changes)
-    what = f"<ul>{changes}</ul>" if changes else '<p class="dim">The same.</p>'
+    changes = [(escape(change.what), *_marked(change.was, change.now)) for change in one.changes]
+    what = _table(("What", "Before", "After"), changes, halves=(1, 2)) if changes else '<p class="dim">The same.</p>'
     return f'<h2 id="case-{number}">{escape(one.name)}</h2><p class="dim">{escape(one.about)}</p>{what}'
 
 
-def _table(heads: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: tuple[int, ...]) -> str:
+def _marked(was: str, now: str) -> tuple[str, str]:
+    """Both texts as HTML, with the words marked that only one has."""
+    old, new = re.findall(r"\s+|[^\s]+", was), re.findall(r"\s+|[^\s]+", now)
+    left: list[str] = []
+    right: list[str] = []
+    for kind, a, b, c, d in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+        gone, come = escape("".join(old[a:b])), escape("".join(new[c:d]))
+        left.append(gone if kind == "equal" or not gone else f"<del>{gone}</del>")
+        right.append(come if kind == "equal" or not come else f"<ins>{come}</ins>")
+    return "".join(left) or _NOTHING, "".join(right) or _NOTHING
+
+
+_NOTHING = '<span class="dim">nothing</span>'
+
+
+def _table(
+    heads: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    *,
+    numbers: tuple[int, ...] = (),
+    halves: tuple[int, ...] = (),
+) -> str:
     """Cells are HTML; heads are text."""
     head = "".join(f'<th scope="col">{escape(one)}</th>' for one in heads)
     body = "".join(
         "<tr>"
-        + "".join(f"<td{' class=n' if at in numbers else ''}>{cell}</td>" for at, cell in enumerate(row))
+        + "".join(
+            f"<td{' class=n' if at in numbers else ' class=half' if at in halves else ''}>{cell}</td>"
+            for at, cell in enumerate(row)
+        )
         + "</tr>"
         for row in rows
     )
@@ -127,12 +159,38 @@ def _page(title: str, body: Iterable[str]) -> str:
 
 def _used(found: Evaluation) -> str:
     tokens, seconds = sum(one.tokens for one in found.cases), sum(one.seconds for one in found.cases)
-    policy = f" Policy {escape(found.policy[:16])}." if found.policy else ""
-    return f"{tokens} tokens, {escape(_money(found.cost))}, {seconds:.1f} s.{policy}"
+    policy = f" Policy {escape(found.policy[:_POLICY])}." if found.policy else ""
+    cost = f", {escape(_money(found.cost))}" if tokens else ""
+    return f"{tokens} tokens{cost}, {seconds:.1f} s.{policy} {_when()}"
 
 
 def _money(cost: Money) -> str:
     return ", ".join(f"{amount} {currency}" for currency, amount in cost.items()) or "no cost known"
+
+
+def _cost(one: CaseReport) -> str:
+    if not one.model_calls:
+        return "—"
+    return "unknown" if one.unpriced == one.model_calls else _money(one.cost)
+
+
+def _versions(found: Comparison) -> str:
+    agents: dict[str, tuple[str, str]] = {}
+    for one in found.cases:
+        agents.setdefault(one.new.agent, (one.old.version, one.new.version))
+    said = [
+        f"{escape(name)} {escape(was)} → {escape(now)}." if was != now else f"{escape(name)} {escape(was)} in both."
+        for name, (was, now) in agents.items()
+    ]
+    policy = f" Policy {escape(found.policy[:_POLICY])}." if found.policy else ""
+    return " ".join(said) + policy
+
+
+def _when() -> str:
+    return f"Played {clock.now():%Y-%m-%d %H:%M} UTC."
+
+
+_POLICY = len("sha256:") + 12
 
 
 def _mark(passed: bool) -> str:

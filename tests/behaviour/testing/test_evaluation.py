@@ -15,6 +15,8 @@ from chargehand.cli.main import run as command
 from chargehand.policy.service import PolicyService
 from chargehand.testing import Case, Evaluation, compare, evaluate, load_case, load_cases, play
 from chargehand.testing.case import Expected, Limits, PersonStep
+from chargehand.testing.evaluation import CaseReport, MadeCall
+from chargehand.testing.page import comparison_page
 from chargehand_workflows.complaint_resolution import complaint_resolution
 
 ROOT = Path(__file__).parents[3]
@@ -153,6 +155,27 @@ def test_the_command_compares_a_git_revision_with_what_is_here(
     assert found["late-is-no-reason"]["changes"] == []
     assert command(["agents", "compare", "here", "no-such-revision", *cases]) == 2
     assert "no folder, no wheel and no git revision" in capfd.readouterr().err
+
+
+def _report(name: str, version: str, reason: str, *more: str) -> CaseReport:
+    calls = [MadeCall(tool=tool, arguments={}, step="n", decision="allow", outcome="succeeded") for tool in more]
+    made = MadeCall(tool="erp.refund", arguments={"reason": reason}, step="n", decision="allow", outcome="succeeded")
+    return CaseReport(name=name, agent="a", version=version, passed=True, state="succeeded", calls=[made, *calls])
+
+
+def test_a_comparison_shows_what_differs_before_and_after_and_in_how_many_cases() -> None:
+    old = [_report("one", "v1", "goods <b>broken</b>", "mail.send"), _report("two", "v1", "goods late")]
+    new = [_report("one", "v2", "all goods <b>broken</b>"), _report("two", "v2", "all goods late")]
+    found = compare(Evaluation(cases=old), Evaluation(cases=new))
+    assert found.kinds == {"erp.refund: reason": ["one", "two"], "mail.send is not called": ["one"]}
+    assert [one.says for one in found.cases[0].changes][1] == "mail.send is not called; before, it succeeded."
+    text = comparison_page(found)
+    assert "<ins>all </ins>goods &lt;b&gt;broken&lt;/b&gt;" in text
+    assert "a v1 → v2." in text
+    assert "<b>broken" not in text
+    page = _Page()
+    page.feed(text)
+    assert page.outside == []
 
 
 _SOMEBODY = ("-c", "user.name=x", "-c", "user.email=x@example.com")
