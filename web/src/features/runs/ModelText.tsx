@@ -26,7 +26,7 @@ export function ModelText({ run, step }: { run: string; step: Step }) {
   const scrolls = long && (writing || open);
   return (
     <div className={css.words}>
-      {watched && <span className="hidden" role="status">{writing ? t('run.writing') : t('run.written')}</span>}
+      {watched && <span className="hidden" role="status">{writing ? t('run.writing') : step.state === 'succeeded' ? t('run.written') : ''}</span>}
       <div ref={box} className={css.text} data-folded={(long && !writing && !open) || undefined} data-scrolls={scrolls || undefined}
         onScroll={({ currentTarget: at }) => { pinned.current = at.scrollHeight - at.scrollTop - at.clientHeight < 24; }}
         {...(scrolls ? { tabIndex: 0, role: 'region', 'aria-label': t('run.answerText') } : {})}>
