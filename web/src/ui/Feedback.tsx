@@ -4,6 +4,7 @@ import { useTranslation } from 'react-i18next';
 import { Problem } from '../api/problem';
 import { Button } from './Button';
 import css from './Feedback.module.css';
+import { told } from './problem';
 import { Tile, type Tone } from './State';
 
 type EmptyProps = { icon: LucideIcon; title: string; text?: string; tone?: Tone; children?: ReactNode };
@@ -26,7 +27,8 @@ export function Failed({ error, onRetry }: { error?: unknown; onRetry?: () => vo
   if (error instanceof Problem && error.status === 403) {
     return <Empty icon={Lock} tone="idle" title={t('common.noPermission')} text={error.message || t('common.noPermissionText')} />;
   }
-  const text = error instanceof Problem && error.status > 0 ? error.message : t('common.loadFailedText');
+  const { title, detail } = told(error);
+  const text = error instanceof Problem && error.status > 0 ? [title, detail].filter(Boolean).join(' · ') : t('common.loadFailedText');
   return (
     <Empty icon={CloudOff} tone="fault" title={t('common.loadFailed')} text={text}>
       {onRetry && <Button onClick={onRetry}>{t('common.retry')}</Button>}
@@ -51,10 +53,12 @@ export function SkeletonRows({ rows = 6, height = 14 }: { rows?: number; height?
 export function Inline({ error }: { error: unknown }) {
   if (!error) return null;
   const problem = error instanceof Problem ? error : undefined;
+  const { title, detail } = told(error);
   return (
     <div className={css.inline} role="alert">
-      <p className="med">{problem?.message ?? String(error)}</p>
-      {problem?.wayOut && <p>{problem.wayOut}</p>}
+      <p className="med">{title}</p>
+      {detail && <p lang="en">{detail}</p>}
+      {problem?.wayOut && <p lang="en">{problem.wayOut}</p>}
     </div>
   );
 }

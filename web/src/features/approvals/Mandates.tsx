@@ -8,9 +8,9 @@ import { Button } from '../../ui/Button';
 import { Empty, Failed, SkeletonRows } from '../../ui/Feedback';
 import { DAY, date, humanize, money, number, principalName } from '../../ui/format';
 import { Column, Section } from '../../ui/Page';
+import { toastProblem } from '../../ui/problem';
 import { State } from '../../ui/State';
 import { Table } from '../../ui/Table';
-import { toast } from '../../ui/toast';
 import { MandateDialog } from './MandateDialog';
 import css from './Mandates.module.css';
 
@@ -55,7 +55,7 @@ function MandateTable({ rows }: { rows: Mandate[] }) {
     try {
       await revokeMandate(each.id, t('mandates.revokedHere'));
     } catch (problem) {
-      toast(problem instanceof Error ? problem.message : String(problem), 'failed');
+      toastProblem(problem);
     }
   };
   return (

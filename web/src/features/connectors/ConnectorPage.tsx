@@ -9,6 +9,7 @@ import { Button } from '../../ui/Button';
 import { Failed, SkeletonRows } from '../../ui/Feedback';
 import { duration } from '../../ui/format';
 import { Column, Page, Section } from '../../ui/Page';
+import { toastProblem } from '../../ui/problem';
 import { State } from '../../ui/State';
 import { Facts, Table } from '../../ui/Table';
 import { toast } from '../../ui/toast';
@@ -33,7 +34,7 @@ export function ConnectorPage() {
       const found = await checkConnector(name);
       toast(found.detail || t(`state.${found.state}`), found.state);
     } catch (problem) {
-      toast(problem instanceof Error ? problem.message : String(problem), 'failed');
+      toastProblem(problem);
     } finally {
       setBusy(false);
     }

@@ -1,5 +1,6 @@
 import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
+import i18n from 'i18next';
 import { useTranslation } from 'react-i18next';
 import { deliveriesQuery, type Delivery, type Hook } from '../../api/hooks';
 import { Dialog } from '../../ui/Dialog';
@@ -8,6 +9,12 @@ import { State } from '../../ui/State';
 import { Table } from '../../ui/Table';
 import { Time } from '../../ui/Time';
 import css from './Hooks.module.css';
+
+/** Why a stranger's request was refused, in words of ours; what a message said is quoted. */
+function refusal(why: string): string {
+  const kind = why.replaceAll(' ', '_');
+  return i18n.exists(`hooks.whyRefused.${kind}`) ? i18n.t(`hooks.whyRefused.${kind}`) : why;
+}
 
 /** What came lately, and what became of it. */
 export function Deliveries({ hook, onClose }: { hook: Hook; onClose: () => void }) {
@@ -20,7 +27,7 @@ export function Deliveries({ hook, onClose }: { hook: Hook; onClose: () => void 
         : (
           <Table<Delivery> label={t('hooks.deliveries')} rows={found.data} rowKey={(each) => each.id} columns={[
             { id: 'at', head: t('log.column.time'), cell: (each) => <Time at={each.at} /> },
-            { id: 'outcome', head: t('runs.state'), cell: (each) => <span className={css.what}><State name={each.outcome} quiet={each.outcome === 'started'} />{each.why && <span className="xs muted break">{each.why}</span>}</span> },
+            { id: 'outcome', head: t('runs.state'), cell: (each) => <span className={css.what}><State name={each.outcome} quiet={each.outcome === 'started'} />{each.why && <span className="xs muted break">{refusal(each.why)}</span>}</span> },
             { id: 'run', head: t('hooks.run'), cell: (each) => each.run && <Link className="link" to="/runs/$run" params={{ run: each.run }}>{t('approvals.openRun')}</Link> },
           ]} />
         )}

@@ -11,9 +11,9 @@ import { humanize } from '../../ui/format';
 import { Menu } from '../../ui/Menu';
 import { Page } from '../../ui/Page';
 import { Person } from '../../ui/Person';
+import { toastProblem } from '../../ui/problem';
 import { State } from '../../ui/State';
 import { Table } from '../../ui/Table';
-import { toast } from '../../ui/toast';
 import { Deliveries } from './Deliveries';
 import { EditDialog } from './EditDialog';
 import css from './Hooks.module.css';
@@ -57,7 +57,7 @@ function HookTable({ rows, onSecret, onEdit, onLook }: HookTableProps) {
     try {
       await what();
     } catch (problem) {
-      toast(problem instanceof Error ? problem.message : String(problem), 'failed');
+      toastProblem(problem);
     }
   };
   return (

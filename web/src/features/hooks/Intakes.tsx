@@ -9,10 +9,10 @@ import { IconButton } from '../../ui/Button';
 import { TextField } from '../../ui/Field';
 import { humanize } from '../../ui/format';
 import { Menu } from '../../ui/Menu';
+import { toastProblem } from '../../ui/problem';
 import { State } from '../../ui/State';
 import { Table } from '../../ui/Table';
 import { Time } from '../../ui/Time';
-import { toast } from '../../ui/toast';
 import { EditDialog } from './EditDialog';
 import css from './Hooks.module.css';
 
@@ -26,7 +26,7 @@ export function Intakes() {
     try {
       await turnIntake(intake.id, to);
     } catch (problem) {
-      toast(problem instanceof Error ? problem.message : String(problem), 'failed');
+      toastProblem(problem);
     }
   };
   if (intakes.length === 0) return null;

@@ -9,10 +9,10 @@ import { Failed, SkeletonRows } from '../../ui/Feedback';
 import { humanize } from '../../ui/format';
 import { Column, Page, Section } from '../../ui/Page';
 import { Person } from '../../ui/Person';
+import { toastProblem } from '../../ui/problem';
 import { Pill, State } from '../../ui/State';
 import { Table } from '../../ui/Table';
 import { Time } from '../../ui/Time';
-import { toast } from '../../ui/toast';
 import { AttributesDialog } from './AttributesDialog';
 import { NewPersonDialog } from './NewPersonDialog';
 
@@ -45,7 +45,7 @@ function PeopleTable({ rows }: { rows: PersonView[] }) {
     try {
       await changePerson(person.principal, { active: !person.active });
     } catch (problem) {
-      toast(problem instanceof Error ? problem.message : String(problem), 'failed');
+      toastProblem(problem);
     }
   };
   const [editing, setEditing] = useState<PersonView | null>(null);

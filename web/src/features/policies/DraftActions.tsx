@@ -4,6 +4,7 @@ import { useTranslation } from 'react-i18next';
 import { abandonDraft, activateDraft, reviewDraft, type Draft } from '../../api/policy';
 import { useMay, useMe } from '../../app/session';
 import { Button } from '../../ui/Button';
+import { toastProblem } from '../../ui/problem';
 import { toast } from '../../ui/toast';
 
 /** Review is a second person's: the author's own review is not offered, and the server refuses it as well. */
@@ -19,7 +20,7 @@ export function DraftActions({ draft }: { draft: Draft }) {
       await action();
       toast(done);
     } catch (problem) {
-      toast(problem instanceof Error ? problem.message : String(problem), 'failed');
+      toastProblem(problem);
     } finally {
       setBusy(false);
     }

@@ -4,11 +4,11 @@ import { useTranslation } from 'react-i18next';
 import { evidenceUrl, pauseRun, resumeRun, stopRun, type Run } from '../../api/runs';
 import { useMay } from '../../app/session';
 import { Button, ButtonLink } from '../../ui/Button';
+import look from '../../ui/Button.module.css';
 import { Dialog } from '../../ui/Dialog';
 import { Inline } from '../../ui/Feedback';
 import { CheckField, TextArea } from '../../ui/Field';
-import { toast } from '../../ui/toast';
-import look from '../../ui/Button.module.css';
+import { toastProblem } from '../../ui/problem';
 import { RetryDialog } from './RetryDialog';
 import { isOpen } from './words';
 
@@ -23,7 +23,7 @@ export function RunActions({ run }: { run: Run }) {
     try {
       await what();
     } catch (problem) {
-      toast(problem instanceof Error ? problem.message : String(problem), 'failed');
+      toastProblem(problem);
     } finally {
       setBusy(false);
     }

@@ -4,6 +4,7 @@ import type { Run } from '../../api/runs';
 import { choicesOf, resolve, titleOf, type Schema } from '../../ui/form/schema';
 import { money } from '../../ui/format';
 import { Json } from '../../ui/Json';
+import { inWords } from '../../ui/problem';
 import { Facts } from '../../ui/Table';
 import css from './RunResult.module.css';
 
@@ -13,11 +14,13 @@ const isPlain = (value: unknown) => value === null || ['string', 'number', 'bool
 export function RunResult({ run, schema }: { run: Run; schema: Schema }) {
   const { t } = useTranslation();
   if (run.failure) {
+    const why = inWords(run.failure.kind, run.failure.detail);
     return (
       <section className={css.card} data-bad>
         <h2 className="heading row"><TriangleAlert size={16} aria-hidden />{t('run.failed')}</h2>
-        <p className="break">{run.failure.detail}</p>
-        {run.failure.way_out && <p className="sm">{run.failure.way_out}</p>}
+        <p className="break">{why.title}</p>
+        {why.detail && <p className="break sm" lang="en">{why.detail}</p>}
+        {run.failure.way_out && <p className="sm" lang="en">{run.failure.way_out}</p>}
         {(run.failure.node || run.failure.line) && <p className="xs mono">{[run.failure.node, run.failure.line].filter(Boolean).join(' · ')}</p>}
       </section>
     );

@@ -13,13 +13,14 @@ import { humanize } from '../../ui/format';
 import { Menu } from '../../ui/Menu';
 import { Page } from '../../ui/Page';
 import { Person } from '../../ui/Person';
+import { toastProblem } from '../../ui/problem';
 import { State } from '../../ui/State';
 import { Table } from '../../ui/Table';
 import { Time } from '../../ui/Time';
 import { toast } from '../../ui/toast';
 import { EditDialog } from './EditDialog';
-import css from './Schedules.module.css';
 import { zone } from './plan';
+import css from './Schedules.module.css';
 
 export function SchedulesPage() {
   const { t } = useTranslation();
@@ -93,7 +94,7 @@ function Acts({ schedule, title, onEdit, onDelete }: { schedule: Schedule; title
     try {
       await turnSchedule(schedule.id, to);
     } catch (problem) {
-      toast(problem instanceof Error ? problem.message : String(problem), 'failed');
+      toastProblem(problem);
     }
   };
   const label = t('schedules.acts', { what: title });

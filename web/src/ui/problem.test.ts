@@ -1,0 +1,22 @@
+import i18n from 'i18next';
+import { afterEach, expect, test } from 'vitest';
+import { Problem } from '../api/problem';
+import { startLanguage } from '../i18n';
+import { inWords, told } from './problem';
+
+afterEach(() => startLanguage('en'));
+
+const CONFLICT = new Problem('The schedule has ended.', 409, 'conflict', 'Make a new one.');
+
+test('in English it is said as the server says it', async () => {
+  await startLanguage('en');
+  expect(told(CONFLICT)).toEqual({ title: 'The schedule has ended.', detail: '' });
+  expect(told(new Error('no network'))).toEqual({ title: 'no network', detail: '' });
+  expect(inWords('audit-unavailable', '').title).toBe(i18n.t('problem.audit_unavailable'));
+});
+
+test('in Chinese the kind is said in Chinese, and the server is quoted', async () => {
+  await startLanguage('zh');
+  expect(told(CONFLICT)).toEqual({ title: '与当前状态冲突', detail: 'The schedule has ended.' });
+  expect(inWords('ZeroDivisionError', 'division by zero'), 'a kind that nobody translated').toEqual({ title: 'division by zero', detail: '' });
+});
