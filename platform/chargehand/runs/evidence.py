@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import UTC, timedelta
 
 from temporalio.api.common.v1 import WorkflowExecution
-from temporalio.api.enums.v1 import EventType, PendingActivityState, PendingWorkflowTaskState
+from temporalio.api.enums.v1 import EventType, PendingActivityState, PendingWorkflowTaskState, TimeoutType
 from temporalio.api.failure.v1 import Failure
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.api.workflow.v1 import PendingActivityInfo, PendingWorkflowTaskInfo
@@ -36,6 +36,7 @@ _CALLS = {
     "finish_run": "writing down how it ended",
 }
 _LOOK_BACK = 12
+_ANSWER_LATE = TimeoutType.TIMEOUT_TYPE_START_TO_CLOSE
 
 
 async def evidence(client: Client, run: str) -> Evidence | None:
@@ -68,8 +69,11 @@ async def _of_step(client: Client, run: str, task: PendingWorkflowTaskInfo, rele
     failed = await _last_failure(client, run) if task.attempt > 1 else None
     if failed is None:
         return None
-    message, kind, trace = await _told(client, run, failed.workflow_task_failed_event_attributes.failure)
     at = failed.event_time.ToDatetime(UTC)
+    if failed.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_TIMED_OUT:
+        often = task.attempt > FAILED_OFTEN
+        return Evidence("no_answer", at, attempts=task.attempt - 1, release=release) if often else None
+    message, kind, trace = await _told(client, run, failed.workflow_task_failed_event_attributes.failure)
     return Evidence("step_fails", at, message=message, type=kind, trace=trace, release=release)
 
 
@@ -92,14 +96,15 @@ async def _of_call(client: Client, run: str, activity: PendingActivityInfo, rele
 
 
 async def _last_failure(client: Client, run: str) -> HistoryEvent | None:
-    """The event that its step failed, if no step has succeeded since."""
+    """The event that its step failed, or was taken and not answered in time, if no step has succeeded since."""
     request = GetWorkflowExecutionHistoryReverseRequest(
         namespace=client.namespace, execution=WorkflowExecution(workflow_id=run), maximum_page_size=_LOOK_BACK
     )
     answer = await client.workflow_service.get_workflow_execution_history_reverse(request, timeout=ANSWER)
     history = answer.history
     for event in history.events:
-        if event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED:
+        timed_out = event.workflow_task_timed_out_event_attributes.timeout_type
+        if event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED or timed_out == _ANSWER_LATE:
             return event
         if event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED:
             return None

@@ -47,6 +47,10 @@ SENTENCES: dict[HeldUpKind, tuple[str, str]] = {
         "Its code computes for seconds without giving way, and is begun again each time.",
         "Mark the node with @io_node, so that it runs beside the run, and start the agents worker with that.",
     ),
+    "no_answer": (
+        "Its worker took its next step {attempts} times and never answered: it dies of it, or computes for too long.",
+        "Look into the agents worker's log, mend what it says, and start it again.",
+    ),
     "step_fails": (
         "Its worker can't take its next step, and tries it again: {detail}",
         "Mend what it says, and start the agents worker again.",
@@ -83,7 +87,7 @@ class Evidence:
     `message`, `type` and `trace` are those of the failure; `release` the one on which it is, empty for none.
     """
 
-    what: Literal["step_fails", "step_waits", "call_fails", "call_waits", "no_temporal"]
+    what: Literal["step_fails", "step_waits", "call_fails", "call_waits", "no_answer", "no_temporal"]
     since: datetime
     message: str = ""
     type: str = ""
@@ -91,6 +95,7 @@ class Evidence:
     call: str = ""
     by_agents: bool = False
     release: str = ""
+    attempts: int = 0
 
 
 def found(evidence: Evidence, agent: str, version: str, spec: AgentSpec | None, node: str = "") -> HeldUp:
@@ -101,6 +106,8 @@ def found(evidence: Evidence, agent: str, version: str, spec: AgentSpec | None, 
         parameters["detail"] = _detail(evidence.message)
     if evidence.call:
         parameters["call"] = evidence.call
+    if kind == "no_answer":
+        parameters["attempts"] = str(evidence.attempts)
     if kind == "no_release":
         parameters["release"] = evidence.release
     sentence, way_out = SENTENCES[kind]
@@ -116,8 +123,8 @@ def found(evidence: Evidence, agent: str, version: str, spec: AgentSpec | None, 
 
 
 def _kind(evidence: Evidence) -> HeldUpKind:
-    if evidence.what == "no_temporal":
-        return "no_temporal"
+    if evidence.what in ("no_temporal", "no_answer"):
+        return evidence.what
     if evidence.what in ("step_waits", "call_waits"):
         if evidence.what == "call_waits" and not evidence.by_agents:
             return "no_gateway"

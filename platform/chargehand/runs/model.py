@@ -17,7 +17,7 @@ DeliveryOutcome = Literal["started", "repeated", "refused", "limited"]
 TaskState = Literal["open", "answered", "expired", "withdrawn"]
 WaitKind = Literal["approval", "task", "timer", "connector", "in_doubt", "event", "pause"]
 HeldUpKind = Literal[
-    "history", "part", "key", "unknown_agent", "computing", "step_fails", "call_fails",
+    "history", "part", "key", "unknown_agent", "computing", "no_answer", "step_fails", "call_fails",
     "no_release", "no_agents", "no_gateway", "no_temporal",
 ]  # fmt: skip
 

@@ -22,6 +22,7 @@ WORDS = Path(__file__).parents[3] / "web" / "src" / "i18n"
 @pytest.mark.parametrize(
     ("evidence", "kind", "holds"),
     [
+        (Evidence("no_answer", AT, attempts=4), "no_answer", "took its next step 4 times"),
         (Evidence("no_temporal", AT), "no_temporal", "CHARGEHAND_TEMPORAL_ADDRESS"),
         (Evidence("step_waits", AT), "no_agents", "chargehand serve agents"),
         (Evidence("step_waits", AT, release="v1"), "no_release", "CHARGEHAND_RELEASE=v1"),
@@ -63,5 +64,5 @@ def test_the_console_has_every_kind_in_both_languages(language: str) -> None:
     assert set(SENTENCES) == set(get_args(HeldUpKind))
     for kind, (sentence, way_out) in SENTENCES.items():
         for key, text in ((f"held_up_{kind}", sentence), (f"held_up_way_{kind}", way_out)):
-            for name in ("detail", "call", "agent", "release", "version"):
+            for name in ("detail", "call", "agent", "release", "version", "attempts"):
                 assert (f"{{{name}}}" in text) == (f"{{{{{name}}}}}" in said[key]), key

@@ -3906,7 +3906,7 @@ export interface components {
              * Kind
              * @enum {string}
              */
-            kind: "history" | "part" | "key" | "unknown_agent" | "computing" | "step_fails" | "call_fails" | "no_release" | "no_agents" | "no_gateway" | "no_temporal";
+            kind: "history" | "part" | "key" | "unknown_agent" | "computing" | "no_answer" | "step_fails" | "call_fails" | "no_release" | "no_agents" | "no_gateway" | "no_temporal";
             /**
              * Line
              * @description Of the agent's code, if known
