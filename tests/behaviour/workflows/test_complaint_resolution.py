@@ -228,6 +228,18 @@ async def test_a_model_is_used_where_one_is_configured(tmp_path: Path) -> None:
     assert done.kinds().count("model.answered") == 1
 
 
+@pytest.mark.parametrize(
+    "says", ["I think that it is broken.", {"category": "damaged", "verdict": "refund", "reason": "so " * 200}]
+)
+async def test_a_model_that_does_not_answer_what_it_was_asked_is_replaced_by_the_rules(
+    tmp_path: Path, says: Any
+) -> None:
+    async with company(tmp_path, order(total="420.00"), model=[says]) as here:
+        done = await result(here, await resolve(here))
+    assert done.result["decided_by"] == "rules"
+    assert done.result["result"] == "refunded"
+
+
 async def test_what_neither_rules_nor_model_can_tell_is_decided_by_a_person(tmp_path: Path) -> None:
     async with company(tmp_path, order(total="420.00")) as here:
         run = await resolve(here, text="I am not happy.")

@@ -26,11 +26,11 @@ _LOST = frozenset({"exception", "returned"})
 
 
 async def assess(text: str, wish: Wish, order: Order, shipments: OrderShipments | None) -> tuple[Assessment, str]:
-    """The assessment and who made it: `rules`, or `model`. A model that does not answer is replaced by the rules."""
+    """The assessment and who made it: `rules`, or `model`. One that gives no usable answer is replaced by the rules."""
     if await has_model("light"):
         try:
             return await by_model(text, wish, order, shipments), "model"
-        except ChargehandError:
+        except (ChargehandError, ValueError):  # no answer, or none of the shape that was asked for
             pass
     return by_rules(text, wish, order, shipments), RULES
 
@@ -53,7 +53,7 @@ def by_rules(text: str, wish: Wish, order: Order, shipments: OrderShipments | No
 
 
 async def by_model(text: str, wish: Wish, order: Order, shipments: OrderShipments | None) -> Assessment:
-    """The same question to a language model. Raises ChargehandError when it gives no usable answer."""
+    """The same question to a language model. Raises ChargehandError or ValueError when it gives no usable answer."""
     parcels = (
         ", ".join(f"{one.tracking_number}: {one.status}" for one in shipments.shipments) if shipments else "unknown"
     )
