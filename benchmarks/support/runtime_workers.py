@@ -1,7 +1,8 @@
 """The two worker processes of the runtime benchmarks: `python runtime_workers.py gateway|agents`.
 
 Both serve the product's queues and, beside them, queues of bare Temporal for the control arms. The system behind the
-tools is a fake that answers after TOOL_MS, so that what is measured is ours. Policy is a fake that allows, or asks for
+tools is a fake that answers after TOOL_MS, so that what is measured is ours; with ERP_ORDER it is the real ERP behind
+its real MCP connector, and each call reads that order. Policy is a fake that allows, or asks for
 `lab.refund`: Casbin has a benchmark of its own. Gateway, approvals, log, database and runtime are the real ones.
 """
 
@@ -13,6 +14,7 @@ import os
 import sys
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -26,12 +28,14 @@ from typing_extensions import TypedDict
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
 
-from chargehand import agent, call, tool
+from chargehand import agent, call, clock, tool
 from chargehand.agents.catalog import AgentCatalog
 from chargehand.approvals.service import ApprovalService
 from chargehand.audit import log
 from chargehand.connectors.declare import Result
 from chargehand.connectors.model import Pin, ToolResult
+from chargehand.connectors.pins import PinBook
+from chargehand.connectors.pool import ConnectorPool
 from chargehand.database import Database
 from chargehand.gateway.desk import Desk
 from chargehand.gateway.gateway import Gateway
@@ -52,8 +56,13 @@ from chargehand.testing.worlds import NoModel
 from chargehand.worker.agents import agent_worker
 from chargehand.worker.gateway import gateway_worker
 from chargehand.worker.lifecycle import run, until_told
+from chargehand_connectors import erp
+from chargehand_connectors.erp.model import Order
 
+ROOT = Path(__file__).parents[2]
 CALLS = 5
+ORDER = os.environ.get("ERP_ORDER", "")
+"""An order of the real ERP."""
 BARE_AGENTS, BARE_GATEWAY = "bare-agents", "bare-gateway"
 PEOPLE = {"person:li": ("lead",)}
 
@@ -90,6 +99,8 @@ class State(TypedDict, total=False):
 
 
 async def book_one(state: State) -> State:
+    if ORDER:
+        return {"log": [len((await call(erp.get_order, number=ORDER)).lines)]}
     return {"log": [(await call(book, line=len(state.get("log", ())))).line]}
 
 
@@ -111,10 +122,10 @@ def _parks() -> Any:
     return graph
 
 
-five = agent(_five(), name="five", owner="group:lab", tools=[book])
+five = agent(_five(), name="five", owner="group:lab", tools=[book, erp.get_order])
 parks = agent(_parks(), name="parks", owner="group:lab", tools=[refund])
 # Its workflow is `Same` below; its row lets the gateway worker know for whom it acts.
-same = agent(_five(), name="same", owner="group:lab", tools=[book])
+same = agent(_five(), name="same", owner="group:lab", tools=[book, erp.get_order])
 CATALOG = AgentCatalog([five, parks, same])
 
 
@@ -124,18 +135,17 @@ class Bare:
 
     @workflow.run
     async def run(self, given: dict[str, Any]) -> list[int]:  # noqa: ARG002  # the same shape as a run's input
-        return [
-            (
-                await workflow.execute_activity(
-                    "bare_call",
-                    {"line": line},
-                    result_type=Line,
-                    task_queue=BARE_GATEWAY,
-                    start_to_close_timeout=ACTIVITY_LIMIT,
-                )
-            ).line
+        answers = [
+            await workflow.execute_activity(
+                "bare_call",
+                {"number": ORDER} if ORDER else {"line": line},
+                result_type=Order if ORDER else Line,
+                task_queue=BARE_GATEWAY,
+                start_to_close_timeout=ACTIVITY_LIMIT,
+            )
             for line in range(CALLS)
         ]
+        return list(range(len(answers)))
 
 
 @workflow.defn(name="same")
@@ -146,7 +156,13 @@ class Same:
     async def run(self, given: dict[str, Any]) -> list[int]:  # noqa: ARG002  # the same shape as a run's input
         done: list[int] = []
         for line in range(CALLS):
-            asked = ToolCallIn(tool="lab.book", arguments={"line": line}, position=line, step="", telling=Telling())
+            asked = ToolCallIn(
+                tool="erp.get_order" if ORDER else "lab.book",
+                arguments={"number": ORDER} if ORDER else {"line": line},
+                position=line,
+                step="",
+                telling=Telling(),
+            )
             answer = await workflow.execute_activity(
                 "tool_call",
                 asked,
@@ -156,7 +172,9 @@ class Same:
                 heartbeat_timeout=HEARTBEAT,
                 retry_policy=RETRY,
             )
-            done.append(answer.outcome.value["line"] if answer.outcome else -1)
+            assert answer.outcome is not None
+            assert answer.outcome.succeeded, answer.outcome
+            done.append(line)
         await workflow.execute_activity(
             "finish_run",
             Finish(state="succeeded", result={"log": done}, telling=Telling()),
@@ -178,9 +196,20 @@ class System:
             await asyncio.sleep(self.seconds)
         return ToolResult(tool, value={"line": arguments["line"]})
 
+
+class Bared:
+    """The control arm's activity: the system itself, or the connector as anybody would call it from an activity."""
+
+    def __init__(self, system: System | ConnectorPool) -> None:
+        self._system = system
+
     @activity.defn(name="bare_call")
-    async def bare_call(self, given: dict[str, int]) -> Line:
-        return Line.model_validate((await self.call("lab.book", given)).value)
+    async def bare_call(self, given: dict[str, Any]) -> dict[str, Any] | None:
+        name = "erp.get_order" if ORDER else "lab.book"
+        deadline = clock.now() + timedelta(seconds=30)
+        answer = await self._system.call(name, given, key=activity.info().activity_id.rjust(8, "0"), deadline=deadline)
+        assert answer.failure is None, answer.failure
+        return answer.value
 
 
 async def stock(given: Settings) -> Client:
@@ -209,13 +238,15 @@ async def gateway(given: Settings) -> None:
     log.initialise(db)
     client = await connect(given)
     runs, approvals = services(db, client)
-    system = System()
-    desk = Desk(asks(), Pins(), system, "benchmark")
+    book_of_pins = PinBook(ROOT / "policies")
+    pool = ConnectorPool([erp.connector], book_of_pins, environment=os.environ) if ORDER else None
+    system = pool or System()
+    desk = Desk(asks(), book_of_pins if pool else Pins(), system, "benchmark")
     activities = GatewayActivities(db, Gateway(db, desk), NoModel(), approvals, runs.start_child)
     outbox = asyncio.create_task(Outbox(db, runs, approvals).run())
     async with (
         gateway_worker(client, activities),
-        Worker(client, task_queue=BARE_GATEWAY, activities=[system.bare_call]),
+        Worker(client, task_queue=BARE_GATEWAY, activities=[Bared(system).bare_call]),
     ):
         await until_told(outbox)
 
