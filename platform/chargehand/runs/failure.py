@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import traceback
+from types import FrameType
 from typing import Any
 
 from chargehand.agents.model import AgentSpec
@@ -11,6 +12,7 @@ from chargehand.models.words import fit
 
 MEND = "Whoever owns the agent mends it there; then retry the run at that step, or from its input."
 """The way out of an error that brings none."""
+_LIBRARIES = frozenset({"asyncio", "langchain", "langchain_core", "langgraph"})
 _LANGGRAPH_NOTE = "During task with name '"
 LONGEST_DETAIL = 4000
 
@@ -20,11 +22,11 @@ def describe(error: BaseException, spec: AgentSpec) -> dict[str, Any]:
     cause = _cause(error)
     ours = cause if isinstance(cause, ChargehandError) else None
     return {
-        "detail": _short(ours.detail if ours else _said(cause)),
+        "detail": short(ours.detail if ours else said(cause)),
         "kind": ours.code if ours else type(cause).__name__,
         "way_out": (ours.way_out if ours else "") or MEND,
         "node": _node(error) or _node(cause),
-        "line": _line(cause, spec) or _line(error, spec),
+        "line": line(cause, spec.module) or line(error, spec.module) or _handed_over(cause),
     }
 
 
@@ -35,13 +37,15 @@ def _cause(error: BaseException) -> BaseException:
     return error
 
 
-def _said(error: BaseException) -> str:
+def said(error: BaseException) -> str:
+    """The error in words, with its kind."""
     if isinstance(error, SystemExit | KeyboardInterrupt):
         return f"the agent's code ends the process ({type(error).__name__}: {error}); that ends its run alone"
     return f"{type(error).__name__}: {error}"
 
 
-def _short(text: str) -> str:
+def short(text: str) -> str:
+    """The text, fit to be kept, with what is beyond 4,000 characters left out."""
     cut = len(text) - LONGEST_DETAIL
     return fit(text if cut <= 0 else f"{text[:LONGEST_DETAIL]} … ({cut} characters more)")
 
@@ -54,13 +58,30 @@ def _node(error: BaseException) -> str:
     return ""
 
 
-def _line(error: BaseException, spec: AgentSpec) -> str:
-    """`module.function, line 12` of the last frame in the agent's own package."""
-    package = spec.module.rpartition(".")[0] or spec.module
+def line(error: BaseException, of: str) -> str:
+    """`module.function, line 12` of the last frame in the package of the module `of`; empty where it has none."""
+    package = of.rpartition(".")[0] or of
     found = ""
-    for frame, line in traceback.walk_tb(error.__traceback__):
-        module = str(frame.f_globals.get("__name__", ""))
-        if module == spec.module or module.startswith(f"{package}."):
-            code = frame.f_code
-            found = f"{module}.{getattr(code, 'co_qualname', code.co_name)}, line {line}"
+    for frame, number in traceback.walk_tb(error.__traceback__):
+        if _module(frame) == of or _module(frame).startswith(f"{package}."):
+            found = _place(frame, number)
     return found
+
+
+def _handed_over(error: BaseException) -> str:
+    """The line in what LangGraph called last: a node of another package than the agent's."""
+    found = ""
+    for frame, number in traceback.walk_tb(error.__traceback__):
+        if _module(frame) == "chargehand.runs.inline" or _module(frame).partition(".")[0] in _LIBRARIES:
+            found = ""
+        elif not found:
+            found = _place(frame, number)
+    return "" if found.startswith("chargehand.") else found
+
+
+def _module(frame: FrameType) -> str:
+    return str(frame.f_globals.get("__name__", ""))
+
+
+def _place(frame: FrameType, number: int) -> str:
+    return f"{_module(frame)}.{getattr(frame.f_code, 'co_qualname', frame.f_code.co_name)}, line {number}"

@@ -150,6 +150,15 @@ async def test_a_note_of_anything_is_told(governed: Any) -> None:
     assert (told["text"], told["big"], told["plain"]) == ("odd \N{REPLACEMENT CHARACTER}", str(10**30), 1)
 
 
+@pytest.mark.parametrize("waits", [True, False])
+async def test_a_node_of_another_package_is_named_with_its_line(governed: Any, waits: bool) -> None:
+    inner = "async def shared(state):\n    return helper()" if waits else "def shared(state):\n    return helper()"
+    there: dict[str, Any] = {"__name__": "acme_shared.nodes"}
+    exec(f"def helper():\n    raise ValueError('no lines')\n{inner}", there)
+    run = await governed(careless(there["shared"]), {})
+    assert run.detail.failure.line == "acme_shared.nodes.shared, line 4"
+
+
 async def test_of_several_errors_at_once_the_first_is_said(governed: Any) -> None:
     async def breaks() -> None:
         raise ValueError("the order has no lines")
