@@ -47,10 +47,15 @@ def record(
         if before is not None:
             run = _start_again(api, before)
         found = api.get(Run, f"/runs/{run}")
-        approvals = api.get(ApprovalPage, "/approvals", run=run, state="closed", limit=200)
-        verdicts = {one.id: _said(api, one.id) for one in approvals.items}
+        tree = [found]
+        for one in tree:  # it grows meanwhile: the runs that it delegated to
+            tree += [api.get(Run, f"/runs/{child}") for child in one.children]
+        verdicts: dict[str, list[Said]] = {}
+        for one in tree:
+            approvals = api.get(ApprovalPage, "/approvals", run=one.id, state="closed", limit=200)
+            verdicts |= {each.id: _said(api, each.id) for each in approvals.items}
     file = to or again or Path(f"{run}.yaml")
-    case = asyncio.run(quietly(_recorded(found, verdicts, about or (before.about if before else ""))))
+    case = asyncio.run(quietly(_recorded(tree, verdicts, about or (before.about if before else ""))))
     from chargehand.testing.case import save_case
 
     save_case(case, file)
@@ -117,7 +122,7 @@ def compare(
     _say_comparison(found)
 
 
-async def _recorded(run: Run, verdicts: dict[str, list[Said]], about: str) -> Case:
+async def _recorded(tree: list[Run], verdicts: dict[str, list[Said]], about: str) -> Case:
     from chargehand.agents.catalog import discover_agents
     from chargehand.connectors.pins import PinBook
     from chargehand.runs.client import connect
@@ -127,8 +132,10 @@ async def _recorded(run: Run, verdicts: dict[str, list[Said]], about: str) -> Ca
     from chargehand.testing.scrub import Scrubber
 
     agents = discover_agents()
-    film = await film_of(await connect(settings(), wait_seconds=5), agents, run.id)
-    case = case_of(film, agents.find(run.agent), by=run.principal, verdicts=verdicts, about=about)
+    client = await connect(settings(), wait_seconds=5)
+    agents.find(tree[0].agent)
+    films = [await film_of(client, agents, one.id) for one in tree]
+    case = case_of(films, agents, by=tree[0].principal, verdicts=verdicts, about=about)
     personal = {name: pin.personal for name, pin in PinBook(settings().policies).all().items()}
     return Scrubber(_credentials(), personal).case(case)
 

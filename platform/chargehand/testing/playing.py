@@ -17,6 +17,7 @@ from typing import Any
 from chargehand import clock
 from chargehand.agents.forms import duration
 from chargehand.agents.model import AgentSpec
+from chargehand.approvals.model import ApprovalRequest
 from chargehand.connectors.model import Tool
 from chargehand.errors import ChargehandError
 from chargehand.runs.model import ENDED, RunDetail, Waiting
@@ -93,7 +94,7 @@ async def _people(here: World, run: str, steps: Iterable[PersonStep]) -> list[Pe
     left = list(steps)
     while True:
         now = await _next_stop(here, run, left)
-        if now.state in ENDED:
+        if now.run.state in ENDED:
             return left
         step = left.pop(0)
         if step.wait:
@@ -101,54 +102,78 @@ async def _people(here: World, run: str, steps: Iterable[PersonStep]) -> list[Pe
         elif step.event:
             await here.runs.send(here.person(step.by), run, step.event, step.payload)
         elif step.answer is not None:
-            task = next(one for one in now.waiting if one.kind == "task")
+            task = next(one for one in now.waits if one.kind == "task")
             await here.runs.answer(here.person(step.by), task.id, step.answer)
         else:
-            asked = await here.approval(run, tool=step.approve or step.reject)
+            asked = now.asked_about(step.approve or step.reject)
             await here.verdict(asked, by=step.by, approve=bool(step.approve), comment=step.comment)
 
 
-async def _next_stop(here: World, run: str, left: list[PersonStep]) -> RunDetail:
+@dataclass(frozen=True)
+class _Standing:
+    """A run and those that it delegated to: for what they wait, and what people can answer now."""
+
+    run: RunDetail
+    waiting: tuple[Waiting, ...]
+    requests: Mapping[str, ApprovalRequest]
+    tasks: frozenset[str]
+
+    @property
+    def waits(self) -> list[Waiting]:
+        return [one for one in self.waiting if one.id in self.requests or one.id in self.tasks]
+
+    def asked_about(self, tool: str) -> ApprovalRequest:
+        found = (self.requests[one.id] for one in self.waits if one.kind == "approval")
+        return next(one for one in found if one.tool == tool)
+
+    def fits(self, step: PersonStep) -> bool:
+        if step.wait or step.event:
+            return True
+        if step.answer is not None:
+            return any(one.kind == "task" for one in self.waits)
+        tools = [self.requests[one.id].tool for one in self.waits if one.kind == "approval"]
+        return (step.approve or step.reject) in tools
+
+
+async def _standing(here: World, run: str) -> _Standing:
+    amy = here.person("amy")
+    details = [await here.runs.get(amy, run)]
+    for one in details:  # it grows meanwhile: those that they delegated to
+        details += [await here.runs.get(amy, child) for child in one.children]
+    requests: dict[str, ApprovalRequest] = {}
+    tasks: set[str] = set()
+    for one in details:
+        items = await here.approvals.inbox(amy, states=("pending",), run=one.id)
+        requests |= {item.request.id: item.request for item in items}
+        tasks |= {task.id for task in await here.runs.tasks(amy, run=one.id) if task.state == "open"}
+    waiting = tuple(wait for one in details if one.state not in ENDED for wait in one.waiting)
+    return _Standing(details[0], waiting, requests, frozenset(tasks))
+
+
+async def _next_stop(here: World, run: str, left: list[PersonStep]) -> _Standing:
     """The run once it has ended, or the next step of the people's part can be done. Lets time pass where it waits."""
     leaps = 0
 
-    async def there() -> RunDetail | None:
+    async def there() -> _Standing | None:
         nonlocal leaps
-        detail = await here.runs.get(here.person("amy"), run)
-        if detail.state in ENDED:
-            return detail
-        tools = await _pending(here, run)
-        waits = [one for one in detail.waiting if one.kind in _PEOPLE and one.id in tools]
-        if len(waits) < sum(one.kind in _PEOPLE for one in detail.waiting) or not detail.waiting:
+        now = await _standing(here, run)
+        if now.run.state in ENDED:
+            return now
+        if len(now.waits) < sum(one.kind in _PEOPLE for one in now.waiting) or not now.waiting:
             return None  # it is on its way: what it waited for has been answered
-        if left and _fits(left[0], waits, tools):
-            return detail
-        if waits:
-            said = "; ".join(f"{one.kind} {one.sentence}" for one in waits)
+        if left and now.fits(left[0]):
+            return now
+        if now.waits:
+            said = "; ".join(f"{one.kind} {one.sentence}" for one in now.waits)
             whom = f"the next of the case is {_said(left[0])}" if left else "the case has nobody for it"
             raise AssertionError(f"The run waits for people ({said}), and {whom}.")
         leaps += 1
         if leaps > _MOST_LEAPS:
-            raise AssertionError(f"The run still waits after {_MOST_LEAPS} hours: {detail.waiting[0].sentence}")
-        await here.skip(seconds=_leap(detail.waiting).total_seconds())
+            raise AssertionError(f"The run still waits after {_MOST_LEAPS} hours: {now.waiting[0].sentence}")
+        await here.skip(seconds=_leap(now.waiting).total_seconds())
         return None
 
     return await here.until(there, f"{run} to go on")
-
-
-async def _pending(here: World, run: str) -> dict[str, str]:
-    """What people can answer now: ids of approvals, with their tools, and of tasks."""
-    items = await here.approvals.inbox(here.person("amy"), states=("pending",), run=run)
-    tasks = await here.runs.tasks(here.person("amy"), run=run)
-    return {one.request.id: one.request.tool for one in items} | {one.id: "" for one in tasks if one.state == "open"}
-
-
-def _fits(step: PersonStep, waits: list[Waiting], tools: Mapping[str, str]) -> bool:
-    if step.wait or step.event:
-        return True
-    if step.answer is not None:
-        return any(one.kind == "task" for one in waits)
-    return (step.approve or step.reject) in [tools[one.id] for one in waits if one.kind == "approval"]
 
 
 async def _pass(here: World, length: timedelta) -> None:
