@@ -19,7 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -49,7 +49,7 @@ ARMS = ("whole", "streamed", "written", "followed")
 
 
 @contextmanager
-def vendor(tokens: int, rate: float) -> Iterator[str]:
+def vendor(tokens: int, rate: float) -> Generator[str]:
     port = free_port()
     command = [sys.executable, "-m", "fixtures.model_vendor", str(port), str(1 / rate), f"@{tokens}"]
     process = subprocess.Popen(command, env=os.environ | {"PYTHONPATH": str(ROOT / "tests")})
@@ -105,7 +105,8 @@ async def measure(tokens: int, rate: float, rounds: int) -> dict[str, Any]:
         db = Database(f"sqlite:///{folder}/x.db")
         db.create_schema()
         await asyncio.sleep(1)
-        streamed = Models.from_settings(Settings(model_base_url=url, model_name="fake"), db)
+        given: dict[str, Any] = {"model_base_url": url, "model_name": "fake"}  # the rest has defaults
+        streamed = Models.from_settings(Settings(**given), db)
         whole = Models({name: replace(each, stream=False) for name, each in streamed.endpoints.items()}, db)
         await streamed.ask(ModelRequest("demo", "warm", "warm", "a", "p", "s", "light", []))
         for number in range(rounds):
