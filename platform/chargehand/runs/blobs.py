@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
-from chargehand.errors import BadInput, NotFound
+from chargehand.errors import BadInput, NotFound, RuntimeUnavailable
 
 _RUN = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.-]{2,199}$")
 _NAME = re.compile(r"^[0-9a-f]{64}$")
@@ -29,13 +29,16 @@ class Blobs(Protocol):
     """A place for parts. Its methods block: call them off the event loop."""
 
     def put(self, run: str, parts: Iterable[tuple[str, bytes]]) -> None:
-        """Keep parts under their names (64 hex characters), durably; a name that is there already is left alone."""
+        """Keep parts under their names (64 hex characters), durably; a name that is there already is left alone.
+
+        Raises RuntimeUnavailable: they can't be written.
+        """
         ...
 
     def has(self, run: str, name: str) -> bool: ...
 
     def get(self, run: str, name: str) -> bytes:
-        """Raises NotFound."""
+        """Raises NotFound, RuntimeUnavailable (it can't be read)."""
         ...
 
     def forget(self, run: str) -> None:
@@ -51,22 +54,21 @@ class BlobFolder:
 
     def put(self, run: str, parts: Iterable[tuple[str, bytes]]) -> None:
         folder = self._folder(run)
-        new = False
-        for name, data in parts:
-            path = folder / _checked(name)
-            if path.exists():
-                continue
-            if not new:
-                _make(folder)
-            draft = folder / f"{_DRAFT}{name}.{os.getpid()}.{time.monotonic_ns()}"
-            with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            draft.rename(path)
-            new = True
-        if new:
+        try:
+            missing = [(path, data) for name, data in parts if not (path := folder / _checked(name)).exists()]
+            if not missing:
+                return
+            _make(folder)
+            for path, data in missing:
+                draft = folder / f"{_DRAFT}{path.name}.{os.getpid()}.{time.monotonic_ns()}"
+                with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+                    file.write(data)
+                    file.flush()
+                    os.fsync(file.fileno())
+                draft.rename(path)
             _sync(folder)
+        except OSError as error:
+            raise self._unusable(error) from error
 
     def has(self, run: str, name: str) -> bool:
         return (self._folder(run) / _checked(name)).exists()
@@ -79,6 +81,8 @@ class BlobFolder:
                 f"A stored part of the run {run} is missing: {name[:16]}… is not in {self.root}.",
                 way_out="Give all workers and the API the same CHARGEHAND_BLOBS_DIR, or restore that folder.",
             ) from None
+        except OSError as error:
+            raise self._unusable(error) from error
 
     def forget(self, run: str) -> None:
         folder = self._folder(run)
@@ -106,6 +110,12 @@ class BlobFolder:
         """Bytes kept for a run."""
         folder = self._folder(run)
         return sum(one.stat().st_size for one in folder.iterdir()) if folder.is_dir() else 0
+
+    def _unusable(self, error: OSError) -> RuntimeUnavailable:
+        return RuntimeUnavailable(
+            f"Large values of runs can't be kept in {self.root}, or read from there: {error.strerror or error}.",
+            way_out="Let all workers and the API write that folder, or set CHARGEHAND_BLOBS_DIR to one that they can.",
+        )
 
     def _folder(self, run: str) -> Path:
         if not _RUN.fullmatch(run):

@@ -18,6 +18,7 @@ _HISTORY = "[TMPRL1100]"
 _COMPUTING = "[TMPRL1101]"
 _PART = "A stored part of the run"
 _NO_FOLDER = "a large payload is kept in a folder"
+_UNUSABLE = "Large values of runs can't be kept"
 _KEY = "encrypted with another key"
 _NO_AGENT = "There is no agent"
 _NO_AGENTS = "This worker has no agents"
@@ -32,7 +33,7 @@ SENTENCES: dict[HeldUpKind, tuple[str, str]] = {
         "Take the change back, or start an agents worker with the code on which it began, version {version}.",
     ),
     "part": (
-        "A large value that was kept aside for it can't be read: {detail}",
+        "A large value of it can't be read, or kept: {detail}",
         "Give all workers and the API the same folder (CHARGEHAND_BLOBS_DIR), or restore what is missing there.",
     ),
     "key": (
@@ -132,7 +133,7 @@ def _kind(evidence: Evidence) -> HeldUpKind:
     message = evidence.message
     if _KEY in message:
         return "key"
-    if _PART in message or _NO_FOLDER in message:
+    if any(words in message for words in (_PART, _NO_FOLDER, _UNUSABLE)):
         return "part"
     if evidence.what == "call_fails":
         return "call_fails"

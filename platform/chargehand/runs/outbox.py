@@ -19,7 +19,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from chargehand import clock, telemetry
 from chargehand.audit import erasure
 from chargehand.database import Database
-from chargehand.errors import ChargehandError
+from chargehand.errors import ChargehandError, RuntimeUnavailable
 from chargehand.runs import rows, store
 from chargehand.runs.blobs import Blobs
 from chargehand.runs.erasure import delete_histories
@@ -75,8 +75,16 @@ class Outbox:
         """Begin what was written and not begun; how many."""
         before = clock.now() - START_GRACE
         waiting = await self.db.read(lambda connection: store.runs_in(connection, ("starting",), before=before))
+        failed: RuntimeUnavailable | None = None
         for row in waiting:
-            await self.runs.begin(row)
+            try:
+                await self.runs.begin(row)
+            except RuntimeUnavailable as error:
+                if isinstance(error.__cause__, RPCError):
+                    raise  # Temporal takes none of them
+                failed = error  # what this one is given can't be kept aside; the others begin
+        if failed is not None:
+            raise failed
         return len(waiting)
 
     async def start_due(self) -> int:

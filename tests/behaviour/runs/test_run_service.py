@@ -371,6 +371,34 @@ async def test_a_start_that_temporal_did_not_hear_of_is_begun_by_the_outbox(tmp_
         assert (await here.end(run.id)).state == "succeeded"
 
 
+async def test_a_start_whose_input_cant_be_kept_holds_up_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def nobody() -> Any:
+        raise RuntimeUnavailable("Temporal is down.")
+
+    async with shop(tmp_path) as here:
+        while here.chores:
+            here.chores.pop().cancel()
+        cut_off = RunService(here.db, nobody, here.agents, here.policy, here.approvals)
+        first, other = [await cut_off.start(here.person("amy"), "buyer", want()) for _ in range(2)]
+        here.clock.ahead += timedelta(seconds=5)
+        begin = here.runs.begin
+
+        async def no_room(row: Any) -> None:
+            if row["id"] == first.id:
+                raise RuntimeUnavailable("Large values of runs can't be kept.")
+            await begin(row)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(here.runs, "begin", no_room)
+            with pytest.raises(RuntimeUnavailable, match="can't be kept"):
+                await Outbox(here.db, here.runs, here.approvals).begin_runs()
+        assert (await here.end(other.id)).state == "succeeded"
+        assert await Outbox(here.db, here.runs, here.approvals).begin_runs() == 1
+        assert (await here.end(first.id)).state == "succeeded"
+
+
 async def test_a_refusal_of_the_system_is_an_error_with_its_kind(tmp_path: Path) -> None:
     async with shop(tmp_path, answers={**ANSWERS, "shop.order": Refuses("conflict", "sold out")}) as here:
         run = await here.start("buyer", want())

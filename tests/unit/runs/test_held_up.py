@@ -32,6 +32,7 @@ WORDS = Path(__file__).parents[3] / "web" / "src" / "i18n"
         (Evidence("step_fails", AT, "[TMPRL1101] Potential deadlock"), "computing", "@io_node"),
         (Evidence("step_fails", AT, "There is no agent 'x'."), "unknown_agent", "staged"),
         (Evidence("step_fails", AT, "A stored part of the run r is missing"), "part", "CHARGEHAND_BLOBS_DIR"),
+        (Evidence("step_fails", AT, "Large values of runs can't be kept in /x"), "part", "CHARGEHAND_BLOBS_DIR"),
         (Evidence("call_fails", AT, "A stored part of the run r is missing"), "part", "CHARGEHAND_BLOBS_DIR"),
         (Evidence("call_fails", AT, "a payload was encrypted with another key"), "key", "CHARGEHAND_PAYLOAD_KEY_FILE"),
         (Evidence("call_fails", AT, "Boom", call="a tool call"), "call_fails", "(a tool call) fails there each time"),

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from temporalio.api.common.v1 import Payload
 from temporalio.converter import ActivitySerializationContext, WorkflowSerializationContext
 
-from chargehand.errors import BadInput, BadSettings, NotFound
+from chargehand.errors import BadInput, BadSettings, NotFound, RuntimeUnavailable
 from chargehand.runs import codec as codec_module
 from chargehand.runs.blobs import BlobFolder
 from chargehand.runs.codec import ENCODING, ENCODING_STORED, EncryptionCodec
@@ -160,3 +160,14 @@ def test_runs_are_listed_with_their_age_and_forgotten_whole(tmp_path: Path) -> N
 def test_a_run_names_no_other_folder(tmp_path: Path, run: str) -> None:
     with pytest.raises(BadInput):
         BlobFolder(tmp_path).put(run, [("ab" * 32, b"x")])
+
+
+def test_a_folder_that_cant_be_used_says_which_and_why(tmp_path: Path) -> None:
+    """Whoever starts a run then is not told of a fault: it waits until the folder can be used."""
+    root = tmp_path / "blobs"
+    root.write_text("a file in its place")
+    folder = BlobFolder(root)
+    with pytest.raises(RuntimeUnavailable, match=str(root)):
+        folder.put(RUN, [("ab" * 32, b"x")])
+    with pytest.raises(RuntimeUnavailable, match="CHARGEHAND_BLOBS_DIR"):
+        folder.get(RUN, "ab" * 32)
