@@ -179,7 +179,10 @@ async def leaf(kind: str, asked: Any, do: Callable[[Runtime, Where, int], Awaita
     What has an `effect`, and had it or may have, is not done again by another attempt of the node either.
     """
     runtime, place = current(), where()
-    fingerprint = f"{kind}:{orjson.dumps(asked, default=str, option=orjson.OPT_SORT_KEYS).decode()}"
+    try:
+        fingerprint = f"{kind}:{orjson.dumps(asked, default=str, option=orjson.OPT_SORT_KEYS).decode()}"
+    except TypeError as error:  # half a character, an integer of more than 64 bits
+        raise BadInput(f"what is asked can't be written as JSON: {error}", field=kind) from None
     ledger = runtime.ledger
     slot = ledger.slot(place.task, place.attempt, fingerprint)
     while not slot.settled and (ended := ledger.under_way.get(slot.position)):

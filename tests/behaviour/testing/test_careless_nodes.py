@@ -138,6 +138,15 @@ async def test_an_error_of_any_words_ends_the_run_with_words_that_can_be_kept(go
     assert len(run.detail.failure.detail) < 5_000
 
 
+async def test_a_call_of_what_is_no_json_is_said_so(governed: Any) -> None:
+    async def node(state: State) -> State:
+        return {"n": (await call(double, x=10**30)).value}
+
+    run = await governed(careless(node), {}, tools={"lab.double": {"value": 2}})
+    assert run.detail.failure.detail == "tool: what is asked can't be written as JSON: Integer exceeds 64-bit range"
+    assert run.detail.failure.node == "node"
+
+
 async def test_a_note_of_anything_is_told(governed: Any) -> None:
     async def node(state: State) -> State:
         note("odd \ud800", big=10**30, thing=object(), plain=1)
