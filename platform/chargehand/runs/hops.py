@@ -32,6 +32,8 @@ RETRY = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=time
 CONTINUE_PATCH = "continue-as-new"
 PARK_EVENTS = 10_000
 PARK_BYTES = 16 * 1024 * 1024
+# Temporal refuses a step that would have more than 2,000 activities of one run under way.
+ACTIVITIES_AT_ONCE = 500
 
 
 class Hops:
@@ -48,6 +50,7 @@ class Hops:
         self.stays = False
         self.left = False
         self._busy = 0
+        self._room = asyncio.Semaphore(ACTIVITIES_AT_ONCE)  # first come, first served, also under replay
         self._parked = 0
         self.stop: Stop | None = None
         self.pauses = Pause(number=-1, paused=False, by="")
@@ -183,30 +186,34 @@ class Hops:
         With `finish` it is not cut short: if this branch is cancelled meanwhile (another one failed, the run is
         stopped), its answer is awaited and given to `finish` before the cancellation goes on.
         """
-        self._here()
-        self.journal.activities_running += name not in ("record_events", "remind", "person_task")
-        telling = self.journal.take()
-        running = workflow.start_activity(
-            name,
-            make(telling),
-            result_type=out,
-            task_queue=QUEUE_GATEWAY,
-            start_to_close_timeout=ACTIVITY_LIMIT,
-            heartbeat_timeout=HEARTBEAT,
-            retry_policy=RETRY,
-            summary=summary,
-        )
-        try:
-            with self._working():
-                if finish is None:
-                    return await running
-                try:
-                    return await asyncio.shield(running)
-                except asyncio.CancelledError:
-                    finish(await running)
-                    raise
-        except BaseException:
-            self.journal.give_back(telling)
-            raise
-        finally:
-            self.journal.activities_running -= name not in ("record_events", "remind", "person_task")
+        queued = self._room.locked()
+        async with self._room:
+            if queued:
+                self._go_on()
+            self._here()
+            self.journal.activities_running += name not in ("record_events", "remind", "person_task")
+            telling = self.journal.take()
+            running = workflow.start_activity(
+                name,
+                make(telling),
+                result_type=out,
+                task_queue=QUEUE_GATEWAY,
+                start_to_close_timeout=ACTIVITY_LIMIT,
+                heartbeat_timeout=HEARTBEAT,
+                retry_policy=RETRY,
+                summary=summary,
+            )
+            try:
+                with self._working():
+                    if finish is None:
+                        return await running
+                    try:
+                        return await asyncio.shield(running)
+                    except asyncio.CancelledError:
+                        finish(await running)
+                        raise
+            except BaseException:
+                self.journal.give_back(telling)
+                raise
+            finally:
+                self.journal.activities_running -= name not in ("record_events", "remind", "person_task")

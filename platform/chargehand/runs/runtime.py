@@ -224,14 +224,16 @@ class TemporalRuntime(Calls):
         await self._begin()
         refuse_large("What the node is given", node, value)
         try:
-            with self._working():
-                return await workflow.execute_activity(
-                    "io_node",
-                    IoNodeIn(node=node, value=value),
-                    start_to_close_timeout=ACTIVITY_LIMIT,
-                    retry_policy=RetryPolicy(maximum_attempts=5),
-                    summary=node,
-                )
+            async with self._room:
+                self._go_on()
+                with self._working():
+                    return await workflow.execute_activity(
+                        "io_node",
+                        IoNodeIn(node=node, value=value),
+                        start_to_close_timeout=ACTIVITY_LIMIT,
+                        retry_policy=RetryPolicy(maximum_attempts=5),
+                        summary=node,
+                    )
         except ActivityError as error:
             cause = error.cause
             if isinstance(cause, ApplicationError):
