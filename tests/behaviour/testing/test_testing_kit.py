@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -150,7 +151,8 @@ async def test_whatever_a_customer_writes_nothing_is_refunded_unasked_or_twice(g
 
     policy = PolicyService.from_folder(POLICIES)
     run = await governed(complaint_resolution, value, tools=company(), policy=policy, meanwhile=nobody)
-    assert run.effects("erp.create_credit_note") == []
+    paid = [Decimal(one["amount"]) for one in run.effects("erp.create_credit_note")]
+    assert paid == [] or (len(paid) == 1 and paid[0] <= 500)  # so much policy lets the agent refund by itself
 
 
 async def stopped(here: Any, run: str) -> Any:
