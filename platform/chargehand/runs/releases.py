@@ -173,15 +173,22 @@ async def open_runs(client: Client, release: str) -> int:
         raise RuntimeUnavailable(f"Temporal does not count the runs of {release!r}: {error.message}.") from error
 
 
-async def describe(client: Client) -> WorkerDeploymentInfo | None:
-    """What Temporal knows of our releases; None before the first. Raises RuntimeUnavailable."""
+async def describe(client: Client, *, patience: float = WAIT_SECONDS) -> WorkerDeploymentInfo | None:
+    """What Temporal knows of our releases; None before the first. Raises RuntimeUnavailable.
+
+    Temporal answers this question only so often, whoever asks; it is asked again for so many seconds.
+    """
     request = DescribeWorkerDeploymentRequest(namespace=client.namespace, deployment_name=DEPLOYMENT)
-    try:
-        return (await client.workflow_service.describe_worker_deployment(request)).worker_deployment_info
-    except RPCError as error:
-        if error.status in (RPCStatusCode.NOT_FOUND, RPCStatusCode.UNIMPLEMENTED):  # the test server has no releases
-            return None
-        raise RuntimeUnavailable(f"Temporal does not describe the releases: {error.message}.") from error
+    until = time.monotonic() + patience
+    while True:
+        try:
+            return (await client.workflow_service.describe_worker_deployment(request)).worker_deployment_info
+        except RPCError as error:
+            if error.status in (RPCStatusCode.NOT_FOUND, RPCStatusCode.UNIMPLEMENTED):  # the test server has none
+                return None
+            if error.status != RPCStatusCode.RESOURCE_EXHAUSTED or time.monotonic() > until:
+                raise RuntimeUnavailable(f"Temporal does not describe the releases: {error.message}.") from error
+        await asyncio.sleep(0.5)
 
 
 async def _until_taken(change: Callable[[], Awaitable[object]], failed: str) -> None:

@@ -59,7 +59,7 @@ class RoutingWatch:
         Raises RuntimeUnavailable, DatabaseUnavailable, AuditUnavailable: it is looked at again, and recorded then.
         """
         client = await self._client()
-        info = await describe(client)
+        info = await describe(client, patience=0)
         if info is None:
             return 0
         now = _routing(info)
