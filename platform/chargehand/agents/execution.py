@@ -83,11 +83,12 @@ async def _stream(spec: AgentSpec, given: Any, config: Any, runtime: Runtime) ->
     interrupts: dict[str, Interrupt] = {}
     # Answers to interrupts are only in memory until their nodes have taken them.
     leaving = _Leaving(runtime, armed=not isinstance(given, Command))
-    graph, modes = spec.compiled, _MODES
+    # This version of LangGraph's stream makes the root's state class of whatever fields there are, also of those of a
+    # subgraph or of a state that is not whole yet; `ainvoke` gives an author the fields.
+    graph, modes = copy(spec.compiled), _MODES
+    graph._output_mapper = graph._state_mapper = None
     if watching.watched():
-        # LangGraph would make the root's state class of every checkpoint's fields, also of a subgraph's.
-        graph, modes = copy(graph), [*_MODES, "checkpoints"]
-        graph._state_mapper = None
+        modes = [*_MODES, "checkpoints"]
     streamed = graph.astream(
         given,
         config,
