@@ -24,8 +24,10 @@ from chargehand.agents.leaves import leaf
 from chargehand.agents.runtime import Runtime, current
 from chargehand.agents.where import Where
 from chargehand.errors import BadInput
+from chargehand.models.model import OPTIONS
 
 Tier = Literal["light", "standard", "strong"]
+_TERMS = frozenset({"tools", "tool_choice", "response_format", "temperature", "ls_structured_output_format"})
 
 
 def chat_model(tier: Tier = "light", *, temperature: float = 0.0) -> BaseChatModel:
@@ -58,27 +60,39 @@ class DurableChatModel(BaseChatModel):
         self,
         tools: Sequence[dict[str, Any] | type | Callable[..., Any] | BaseTool],
         *,
-        tool_choice: str | None = None,
+        tool_choice: dict[str, Any] | str | bool | None = None,
+        strict: bool | None = None,
         **kwargs: Any,
     ) -> Runnable[Any, AIMessage]:
         choice = {"tool_choice": tool_choice} if tool_choice else {}
-        return self.bind(tools=[convert_to_openai_tool(one) for one in tools], **choice, **kwargs)
+        return self.bind(tools=[convert_to_openai_tool(one, strict=strict) for one in tools], **choice, **kwargs)
 
     def with_structured_output(
-        self, schema: dict[str, Any] | type, *, include_raw: bool = False, **kwargs: Any
+        self,
+        schema: dict[str, Any] | type,
+        *,
+        include_raw: bool = False,
+        method: str = "json_schema",
+        strict: bool | None = None,
+        **kwargs: Any,
     ) -> Runnable[Any, Any]:
-        """Answers of the given shape: a pydantic model gives instances, anything else dicts."""
+        """Answers of the given shape: a pydantic model gives instances, anything else dicts.
+
+        The endpoint is told the shape as a JSON Schema, whichever `method` a program names. With `include_raw` an
+        answer that does not fit is data: `parsed` is None, and `parsing_error` says why.
+        """
         shape = convert_to_json_schema(schema)
         name = str(shape.get("title") or "answer")
-        wanted = {"type": "json_schema", "json_schema": {"name": name, "schema": shape, "strict": True}}
+        form = {"name": name, "schema": shape, "strict": strict is not False}
+        wanted = {"type": "json_schema", "json_schema": form}
         parser: Any = JsonOutputParser()
         if isinstance(schema, type) and issubclass(schema, BaseModel):
             parser = PydanticOutputParser(pydantic_object=schema)
         model = self.bind(response_format=wanted, **kwargs)
         if include_raw:
-            return RunnableMap(raw=model) | RunnablePassthrough.assign(
-                parsed=itemgetter("raw") | parser, parsing_error=lambda _: None
-            )
+            fits = RunnablePassthrough.assign(parsed=itemgetter("raw") | parser, parsing_error=lambda _: None)
+            does_not = RunnablePassthrough.assign(parsed=lambda _: None)
+            return RunnableMap(raw=model) | fits.with_fallbacks([does_not], exception_key="parsing_error")
         return model | parser
 
     def _generate(
@@ -101,14 +115,23 @@ class DurableChatModel(BaseChatModel):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
+        options = {name: kwargs[name] for name in OPTIONS if kwargs.get(name) is not None}
+        unknown = sorted(kwargs.keys() - _TERMS - OPTIONS)
+        if unknown:
+            raise BadInput(
+                f"a model is asked with {', '.join(unknown)}, which is not passed on",
+                field="chat_model",
+                way_out=f"Leave it out. What is passed on: {', '.join(sorted(_TERMS | OPTIONS))}, stop.",
+            )
         request = {
             "tier": self.tier,
-            "temperature": self.temperature,
+            "temperature": self.temperature if kwargs.get("temperature") is None else kwargs["temperature"],
             "messages": [message_to_dict(one) for one in messages],
             "tools": kwargs.get("tools"),
             "tool_choice": kwargs.get("tool_choice"),
             "response_format": kwargs.get("response_format"),
             "stop": stop,
+            **({"options": options} if options else {}),  # a gateway worker from before them knows no such field
         }
 
         async def send(runtime: Runtime, place: Where, position: int) -> Any:

@@ -28,9 +28,16 @@ class Used:
     cost: Decimal
 
 
+OPTIONS = frozenset(
+    {"frequency_penalty", "max_tokens", "parallel_tool_calls", "presence_penalty", "reasoning_effort", "seed", "top_p"}
+)
+"""What an author may say of a question beside its temperature, by OpenAI's names."""
+
+
 @dataclass(frozen=True, slots=True)
 class ModelRequest:
-    """`messages` as LangChain writes them; `tools` and `response_format` as OpenAI does. `key` never changes."""
+    """`messages` and `tool_choice` as LangChain writes them; `tools` and `response_format` as OpenAI does; `options`
+    are of OPTIONS. `key` never changes."""
 
     tenant: str
     run: str
@@ -46,6 +53,7 @@ class ModelRequest:
     response_format: dict[str, Any] | None = None
     stop: list[str] | None = None
     limits: Limits = field(default_factory=Limits)
+    options: dict[str, Any] = field(default_factory=dict[str, Any])
 
 
 @dataclass(frozen=True, slots=True)

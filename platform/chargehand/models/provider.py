@@ -22,7 +22,7 @@ from pydantic import SecretStr
 from chargehand import clock
 from chargehand.database import Database, Transaction
 from chargehand.errors import BadInput, Unavailable
-from chargehand.models import store, streaming
+from chargehand.models import store, streaming, wire
 from chargehand.models.budget import Room, reserve, tokens_of
 from chargehand.models.model import ModelAnswer, ModelRequest, Usage
 from chargehand.models.prices import Price
@@ -88,13 +88,9 @@ class Models:
             return kept
         room = await self._reserve(request)
         client = self._client(request.tier, request.temperature)
-        options = {
-            name: value
-            for name in ("tools", "tool_choice", "response_format", "stop")
-            if (value := getattr(request, name)) is not None
-        }
+        options = wire.options(request)
         if room is not None:
-            options["max_tokens"] = room.answer_tokens
+            options["max_tokens"] = min(room.answer_tokens, options.get("max_tokens") or room.answer_tokens)
         began = time.monotonic()
         endpoint = self.endpoints[request.tier]
         how = self._how.get(endpoint, How.TEXT_AND_USAGE if endpoint.stream else How.WHOLE)
@@ -108,7 +104,7 @@ class Models:
                 raise Unavailable(detail) from error
             await self._release(request)
             raise BadInput(f"{detail} {error.message}", field="chat_model", value=request.tier) from error
-        except OpenAIError as error:  # e.g. an answer that was cut off
+        except (OpenAIError, ValueError) as error:  # e.g. an answer that was cut off, a tool that its client refuses
             raise BadInput(f"The model's answer can't be used: {error}", field="chat_model") from error
         if known is not how:
             logger.warning("%s at %s is asked as %s from now on.", endpoint.model, endpoint.base_url, known.name)

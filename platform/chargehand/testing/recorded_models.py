@@ -73,13 +73,15 @@ class RecordingModels(ScriptedModel):
 
 
 _TERMS = ("tools", "tool_choice", "response_format", "temperature", "stop")
-_PARTS = ("tier", "messages", *_TERMS)
+_PARTS = ("tier", "messages", *_TERMS, "options")
 
 
 def question_of(request: Mapping[str, Any]) -> Question:
     """The question of a request with the parts of a ModelRequest. Without ids: LangGraph makes them in each run."""
     tools: Sequence[Mapping[str, Any]] = request.get("tools") or ()
     terms = {name: request.get(name) or None for name in _TERMS}
+    if request.get("options"):  # a question without them has the hash that it had before there were any
+        terms["options"] = request["options"]
     return Question(
         tier=str(request["tier"]),
         messages=[_said(one) for one in request["messages"]],
