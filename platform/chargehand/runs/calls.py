@@ -223,13 +223,9 @@ class Calls(Hops):
         What can't be taken back keeps nothing else from it, and is in `standing`.
         """
         self.undoing = True
-        undone = {(one.tool, str(one.arguments)) for one in self.done}
-        for done in reversed(self.done):
-            declared = self.spec.undo_for(done.tool)
-            if declared is None:
-                continue
+        for done, declared in reversed(self._to_take_back()):
             try:
-                why = await self._undo(done, declared, undone)
+                why = await self._undo(done, declared)
             except Exception as error:  # an author's `arguments`, mostly; a person sees what is left standing
                 failed = describe(error, self.spec)
                 self.journal.add("undo.failed", {**failed, "tool": done.tool, "undoes": done.position})
@@ -237,11 +233,20 @@ class Calls(Hops):
             if why:
                 self.standing.append(f"{done.tool} ({why})")
 
-    async def _undo(self, done: Done, declared: Undo, undone: set[tuple[str, str]]) -> str:
+    def _to_take_back(self) -> list[tuple[Done, Undo]]:
+        """What can be taken back and the agent has not taken back itself, oldest first. One call takes back one."""
+        left: list[tuple[Done, Undo, tuple[str, dict[str, Any]] | None]] = []
+        for done in self.done:
+            taken = next((one for one in reversed(left) if one[2] == (done.tool, done.arguments)), None)
+            if taken is not None:
+                left.remove(taken)
+            elif declared := self.spec.undo_for(done.tool):
+                left.append((done, declared, _arguments_for(done, declared)))
+        return [(done, declared) for done, declared, _ in left]
+
+    async def _undo(self, done: Done, declared: Undo) -> str:
         """Why it was not taken back; empty when it was."""
         undoing, undo_arguments = declared.arguments_for(done.arguments, done.value)
-        if (undoing, str(undo_arguments)) in undone:
-            return ""
         self.journal.add("undo.started", {"tool": done.tool, "by": undoing})
         position = self.ledger.take_position()
         what = {"tool": undoing, "position": position, "undoes": done.position}
@@ -251,6 +256,13 @@ class Calls(Hops):
         if outcome.succeeded:
             return ""
         return f"{undoing}: {outcome.failure.detail if outcome.failure else outcome.state}"
+
+
+def _arguments_for(done: Done, declared: Undo) -> tuple[str, dict[str, Any]] | None:
+    try:
+        return declared.arguments_for(done.arguments, done.value)
+    except Exception:  # an author's; it is said when it is to be taken back
+        return None
 
 
 def kept(opened: dict[str, Any], name: str, at: datetime) -> datetime:

@@ -79,6 +79,25 @@ async def test_an_undoing_that_can_not_be_said_keeps_no_other_from_being_done(go
     assert "nmber" in run.detail.failure.detail
 
 
+async def changes_its_mind(_: State) -> State:
+    for _again in range(3):
+        made = await call(order, what="bolts")  # the shop reuses the number of what was cancelled
+        if _again < 2:
+            await call(cancel, number=made.number)
+    raise ValueError("the printer is on fire")
+
+
+async def test_what_was_done_again_after_the_agent_took_it_back_is_taken_back(governed: Any) -> None:
+    graph = StateGraph(State)
+    graph.add_node(changes_its_mind)
+    graph.add_edge(START, "changes_its_mind")
+    undo = [Undo(order, by=cancel, arguments=lambda made: {"number": made.number})]
+    fickle = agent(graph, name="fickle", owner="group:shop", tools=TOOLS, undo=undo)
+    run = await governed(fickle, {}, tools=systems())
+    assert len(run.effects("shop.order")) == len(run.effects("shop.cancel")) == 3
+    assert "Not taken back" not in run.detail.failure.detail
+
+
 async def test_a_system_that_takes_nothing_back_is_named_where_the_run_ends(governed: Any) -> None:
     no = systems(**{"shop.send_back": Refuses("conflict", "It has left the yard.")})
     run = await governed(buyer(lambda made: {"number": made.number}), {}, tools=no)
