@@ -226,7 +226,7 @@ async def stock(given: Settings) -> Client:
 def services(db: Database, client: Client) -> tuple[RunService, ApprovalService]:
     policy = asks()
     approvals = ApprovalService(db, policy)
-    return RunService(db, connected(client), CATALOG, policy, approvals), approvals
+    return RunService(db, connected(client), CATALOG, policy), approvals
 
 
 def asks() -> FakePolicy:
@@ -242,7 +242,7 @@ async def gateway(given: Settings) -> None:
     pool = ConnectorPool([erp.connector], book_of_pins, environment=os.environ) if ORDER else None
     system = pool or System()
     desk = Desk(asks(), book_of_pins if pool else Pins(), system, "benchmark")
-    activities = GatewayActivities(db, Gateway(db, desk), NoModel(), approvals, runs.start_child)
+    activities = GatewayActivities(db, Gateway(db, desk), NoModel(), approvals, runs)
     outbox = asyncio.create_task(Outbox(db, runs, approvals).run())
     async with (
         gateway_worker(client, activities),

@@ -56,6 +56,7 @@ PINS, QUARANTINE, KEYED, STRICT = (
 )
 HOSTILE, POOL = "behaviour/connectors/test_hostile.py::", "behaviour/connectors/test_pool.py::"
 GATE, SIGN_IN = (f"behaviour/api/test_api_{name}.py::" for name in ("gate", "sign_in"))
+DELEGATION = "behaviour/runs/test_delegation.py::"
 RUN_TEXTS = "behaviour/api/test_api_run_texts.py::"
 TEXT_ORDER, TEXTS = (f"behaviour/runs/test_{name}.py::" for name in ("text_order", "texts_of_models"))
 TENANTS, MCP = "behaviour/api/test_api_tenants.py::", "behaviour/api/test_api_mcp.py::"
@@ -121,6 +122,42 @@ GUARDS: tuple[Guard, ...] = (
         "node.under_way", "once", "what is under way while its node fails is not asked for twice", "agents/ledger.py",
         "slot.lasts = True", "pass",
         "behaviour/runs/test_node_retry.py::test_what_is_under_way_while_its_node_fails_is_not_asked_for_twice",
+    ),
+    _guard(
+        "node.anew", "once", "a run below that was stopped with its node is another run when asked for again",
+        "agents/ledger.py",
+        "slot.lasts, slot.spent = has_key, not has_key", "pass",
+        "behaviour/runs/test_node_retry.py::test_a_run_of_another_agent_that_was_stopped_with_its_node_is_another_run_then",
+    ),
+    _guard(
+        "below.stopped", "once", "a run below that was stopped is not taken for done", "runs/workflow.py",
+        "if workflow.info().parent is not None:", "if False:",
+        DELEGATION + "test_a_run_below_that_a_person_stops_has_not_succeeded",
+    ),
+    _guard(
+        "below.stop", "once", "a stop holds for the runs below", "runs/delegating.py",
+        "await handle.signal(SIGNAL_STOP, self.stop)", "pass",
+        DELEGATION + "test_a_stop_is_passed_on_and_both_take_back_what_they_did",
+    ),
+    _guard(
+        "below.pause", "once", "a pause holds for the runs below", "runs/hops.py",
+        "for one in (self.pauses, self.pauses_above) if one.paused", "for one in (self.pauses,) if one.paused",
+        DELEGATION + "test_a_pause_is_passed_on_and_nothing_goes_out_meanwhile",
+    ),
+    _guard(
+        "below.unbegun", "once", "a run below that never began is not left open", "runs/delegating.py",
+        "await self._end_below(agent, one.run, step)", "pass",
+        DELEGATION + "test_a_run_that_was_written_and_never_began_is_not_left_open",
+    ),
+    _guard(
+        "run.ending", "once", "taking back is not cut short", "runs/workflow.py",
+        "await settled(working)", "await working",
+        DELEGATION + "test_taking_back_is_not_cut_short_by_the_run_above",
+    ),
+    _guard(
+        "run.asks", "people", "nobody decides about a run that has ended", "runs/ending.py",
+        "withdraw(tx, tenant, run,", "(lambda *_: None)(tx, tenant, run,",
+        DELEGATION + "test_what_a_failed_run_still_asks_is_withdrawn",
     ),
     _guard(
         "call.in_hand", "once", "one process makes one attempt a key", "gateway/gateway.py",

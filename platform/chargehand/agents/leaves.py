@@ -189,7 +189,7 @@ async def leaf(kind: str, asked: Any, do: Callable[[Runtime, Where, int], Awaita
         await asyncio.shield(ended)  # an attempt before asked for it, and its answer is still to come
     if slot.settled:
         return slot.answer
-    with ledger.begun(slot) if effect else nullcontext():
+    with ledger.begun(slot, has_key=kind == "tool") if effect else nullcontext():
         answer = await do(runtime, place, slot.position)
         return slot.settle(answer, lasts=effect and isinstance(answer, Outcome) and answer.state in _LASTING)
 

@@ -36,6 +36,8 @@ class Slot:
     answer: Any = None
     lasts: bool = False
     """It took effect, or may have: another attempt of its node is given this answer."""
+    spent: bool = False
+    """What began at its position was cut short for good; asked for again, it is something new."""
 
     def settle(self, answer: Any, *, lasts: bool = False) -> Any:
         self.settled = True
@@ -101,14 +103,24 @@ class Ledger:
         return known.slots[known.cursor - 1]
 
     @contextmanager
-    def begun(self, slot: Slot) -> Generator[None]:
-        """An effect is under way: another attempt of its node waits for its answer, or asks again under its key."""
+    def begun(self, slot: Slot, *, has_key: bool) -> Generator[None]:
+        """An effect is under way: another attempt of its node waits for its answer.
+
+        Cut short, it is asked for again under the same key, by which its answer is found; what has no key is begun
+        anew, in another place.
+        """
+        if slot.spent:
+            slot.spent, slot.position = False, self.take_position()
         slot.lasts = True
-        ended = self.under_way[slot.position] = asyncio.get_running_loop().create_future()
+        position = slot.position
+        ended = self.under_way[position] = asyncio.get_running_loop().create_future()
         try:
             yield
+        except BaseException:
+            slot.lasts, slot.spent = has_key, not has_key
+            raise
         finally:
-            del self.under_way[slot.position]
+            del self.under_way[position]
             ended.set_result(None)
 
     def take_position(self) -> int:

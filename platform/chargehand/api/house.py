@@ -100,7 +100,7 @@ async def open_house(
 
         state.reviews = AgentReviews(db)
         state.agents, state.outlook = catalog, Outlook(_policy_of(policy))
-        state.runs = RunService(db, client, catalog, policy, state.approvals)
+        state.runs = RunService(db, client, catalog, policy)
         state.schedules = Schedules(db, state.runs)
         state.hooks = Hooks(db, state.runs, payload_key(given.state_dir / HOOK_KEY))
         state.intakes = Intakes(db, state.runs, gateway)

@@ -127,17 +127,6 @@ class ApprovalService:
 
         return await self._change(approval, who.principal.tenant, unit)
 
-    async def close_for_run(self, tenant: str, run: str, reason: str) -> tuple[ApprovalRequest, ...]:
-        """Withdraw what a stopped run still asks."""
-        at = clock.now()
-
-        def unit(tx: Transaction) -> tuple[ApprovalRequest, ...]:
-            pending = store.list_requests(tx.connection, tenant, states=("pending",), run=run, limit=1000)
-            who = Who(principal="service:chargehand")
-            return tuple(close(tx, request, "withdrawn", at, who=who, comment=reason) for request in pending)
-
-        return await self.db.write(unit)
-
     async def hand_over(self, approval: str, who: SignedIn, to: str, comment: str = "") -> ApprovalRequest:
         """Let `to` answer this request in the place of `who`. Raises NotFound, Forbidden, Conflict, BadInput."""
 

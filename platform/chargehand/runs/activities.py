@@ -16,7 +16,7 @@ from temporalio.exceptions import ApplicationError
 
 from chargehand import clock, ids
 from chargehand.audit import log
-from chargehand.audit.model import Record, Who
+from chargehand.audit.model import Record, RecordKind, Who
 from chargehand.clock import iso, parse
 from chargehand.database import Database, Transaction
 from chargehand.errors import Ambiguous, ChargehandError, ConnectorUnavailable, NotFound, Unavailable
@@ -25,11 +25,12 @@ from chargehand.models.model import Limits, ModelAnswer, ModelRequest
 from chargehand.models.words import Tell, text_of
 from chargehand.outcome import Outcome
 from chargehand.runs import saved_store, store
+from chargehand.runs.ending import end
 from chargehand.runs.heartbeat import heartbeat
 from chargehand.runs.keys import call_key
-from chargehand.runs.model import OPEN
 from chargehand.runs.payloads import (
     Approval,
+    ChildEnd,
     ChildIn,
     ChildOut,
     Finish,
@@ -74,10 +75,6 @@ class Reminders(Protocol):
     async def escalate(self, approval: str, tenant: str) -> Any: ...
 
 
-StartChild = Callable[..., Coroutine[Any, Any, tuple[str, str]]]
-"""(parent row, agent, input, request key) to (run id, version); see `runs.service.RunService.start_child`."""
-
-
 @dataclass(frozen=True, slots=True)
 class RunFacts:
     """What never changes about a run, remembered by the worker that serves it."""
@@ -92,17 +89,27 @@ class RunFacts:
     signed_in_by: str
 
 
+class Children(Protocol):
+    """Runs of other agents; see `runs.service.RunService`."""
+
+    async def start_child(
+        self, parent: RunFacts, agent: str, value: Mapping[str, Any], request_key: str
+    ) -> tuple[str, str]: ...
+
+    async def end_child(self, parent: RunFacts, run: str) -> None: ...
+
+
 class GatewayActivities:
     """One per gateway worker."""
 
     def __init__(
-        self, db: Database, gateway: Gateway, models: Models, reminders: Reminders, start_child: StartChild
+        self, db: Database, gateway: Gateway, models: Models, reminders: Reminders, children: Children
     ) -> None:
         self.db = db
         self.gateway = gateway
         self.models = models
         self.reminders = reminders
-        self.start_child_run = start_child
+        self.children = children
         self._facts: dict[str, RunFacts] = {}
 
     def all(self) -> list[Callable[..., Any]]:
@@ -115,6 +122,7 @@ class GatewayActivities:
             self.person_task,
             self.expire_task,
             self.start_child,
+            self.end_child,
             self.finish_run,
         ]
 
@@ -274,30 +282,35 @@ class GatewayActivities:
         await self._tell(facts, given.telling)
         key = f"child:{call_key(facts.tenant, facts.run, given.position)}"
         try:
-            run, version = await self.start_child_run(facts, given.agent, given.input, key)
+            run, version = await self.children.start_child(facts, given.agent, given.input, key)
         except Unavailable as error:
             raise _again(error) from error
         except ChargehandError as error:
             return ChildOut(refused=str(error))
         return ChildOut(run=run, version=version)
 
+    @activity.defn(name="end_child")
+    async def end_child(self, given: ChildEnd) -> None:
+        """Say of a run below how it ended, if it could not say so itself."""
+        facts = await self._run(given.telling)
+        await self._tell(facts, given.telling)
+        try:
+            await self.children.end_child(facts, given.run)
+        except Unavailable as error:
+            raise _again(error) from error
+
     @activity.defn(name="finish_run")
     async def finish_run(self, given: Finish) -> None:
         """Record how the run ended, once."""
         facts = await self._run(given.telling)
 
+        def record(kind: RecordKind, detail: dict[str, Any]) -> Record:
+            return _record(facts, kind, detail, outcome=given.state if kind == "run" else "")
+
         def unit(tx: Transaction) -> None:
             self._events(tx, facts, given.telling)
             saved_store.save(tx, facts.tenant, facts.run, [_saved(one) for one in given.saved])
-            columns = {
-                "result": dumps(given.result) if given.result is not None else "",
-                "failure": dumps(given.failure) if given.failure else "",
-                "waiting": "[]",
-                "ended_at": iso(clock.now()),
-            }
-            if store.set_state(tx, facts.run, given.state, of=OPEN, **columns):
-                detail = {"event": given.state, **({"failure": given.failure} if given.failure else {})}
-                log.append(tx, _record(facts, "run", detail, outcome=given.state))
+            end(tx, facts.tenant, facts.run, given.state, record, result=given.result, failure=given.failure)
 
         await self._write(unit)
         self._facts.pop(facts.run, None)

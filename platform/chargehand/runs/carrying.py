@@ -48,6 +48,7 @@ def carry(runtime: TemporalRuntime, graph: RunCheckpointer) -> Carried | None:
         inbox=runtime.inbox,
         seen=sorted(runtime.seen),
         pause=runtime.pauses,
+        pause_above=runtime.pauses_above,
         tiers=None if runtime.tiers is None else sorted(runtime.tiers),
         retried=runtime.retried,
     )
@@ -103,6 +104,7 @@ def take_up(runtime: TemporalRuntime) -> RunCheckpointer:
     runtime.answers = {one.task: one for one in carried.answers}
     runtime.inbox = list(carried.inbox)
     runtime.pauses = carried.pause or runtime.pauses
+    runtime.pauses_above = carried.pause_above or runtime.pauses_above
     runtime.retried = carried.retried
     runtime.tiers = None if carried.tiers is None else frozenset(carried.tiers)
     return RunCheckpointer(runtime.ledger, carried.graph)

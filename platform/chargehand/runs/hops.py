@@ -54,13 +54,19 @@ class Hops:
         self._parked = 0
         self.stop: Stop | None = None
         self.pauses = Pause(number=-1, paused=False, by="")
+        self.pauses_above = Pause(number=-1, paused=False, by="")
         self.undoing = False
         self.began = workflow.info().start_time
         self.time: timedelta | None = None
 
     def go_on_for_good(self) -> None:
         """No pause counts any more, said already or told late: the run is being ended."""
-        self.pauses = Pause(number=sys.maxsize, paused=False, by="")
+        self.pauses = self.pauses_above = Pause(number=sys.maxsize, paused=False, by="")
+
+    @property
+    def halted(self) -> Pause | None:
+        """The pause that holds now: said of this run, or of the one that handed over to it."""
+        return next((one for one in (self.pauses, self.pauses_above) if one.paused), None)
 
     def leaves(self) -> bool:
         """Whether the graph stops at its next superstep, to go on in another history."""
@@ -130,13 +136,15 @@ class Hops:
 
     async def _hold(self) -> None:
         """While the run is paused, nothing goes out to any system. Costs nothing in a run that never was."""
-        if not self.pauses.paused:
+        halted = self.halted
+        if halted is None:
             return
-        while self.pauses.paused and self.stop is None:
-            sentence = f"Paused: {self.pauses.reason}" if self.pauses.reason else "Paused"
+        while halted is not None and self.stop is None:
+            sentence = f"Paused: {halted.reason}" if halted.reason else "Paused"
             with self.journal.waiting("pause", f"pause-{self.journal.seq}", sentence, node="", until=None):
                 await self._tell()
-                await workflow.wait_condition(lambda: not self.pauses.paused or self.stop is not None)
+                await workflow.wait_condition(lambda: self.halted is None or self.stop is not None)
+            halted = self.halted
         self._go_on()
 
     def _go_on(self) -> None:
@@ -183,8 +191,8 @@ class Hops:
     ) -> Out:
         """One activity on the gateway's queue.
 
-        With `finish` it is not cut short: if this branch is cancelled meanwhile (another one failed, the run is
-        stopped), its answer is awaited and given to `finish` before the cancellation goes on.
+        Only a model is cut short. If this branch is cancelled meanwhile (another one failed, the run is stopped), the
+        answer of all else is awaited and given to `finish` before the cancellation goes on.
         """
         queued = self._room.locked()
         async with self._room:
@@ -205,15 +213,24 @@ class Hops:
             )
             try:
                 with self._working():
-                    if finish is None:
+                    if name == "model_call":
                         return await running
                     try:
                         return await asyncio.shield(running)
                     except asyncio.CancelledError:
-                        finish(await running)
+                        await settled(running)
+                        if finish is not None and not running.cancelled() and running.exception() is None:
+                            finish(running.result())
                         raise
             except BaseException:
                 self.journal.give_back(telling)
                 raise
             finally:
                 self.journal.activities_running -= name not in ("record_events", "remind", "person_task")
+
+
+async def settled(working: asyncio.Future[Any]) -> None:
+    """Until it is done, also when this place is cut short meanwhile."""
+    while not working.done():
+        with suppress(asyncio.CancelledError):
+            await asyncio.wait([working])

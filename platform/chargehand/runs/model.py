@@ -32,6 +32,7 @@ SIGNAL_APPROVAL = "approval_closed"
 SIGNAL_ANSWER = "answer"
 SIGNAL_STOP = "stop"
 SIGNAL_PAUSE = "pause"
+SIGNAL_PAUSE_ABOVE = "pause_above"
 SIGNAL_EVENT = "event"
 
 

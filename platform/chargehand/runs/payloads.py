@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -128,6 +128,13 @@ class ChildOut(_Payload):
     refused: str = ""
 
 
+class ChildEnd(_Payload):
+    """The run of another agent whose place in its parent was cut short."""
+
+    run: str
+    telling: Telling
+
+
 class IoNodeIn(_Payload):
     node: str
     value: Any
@@ -145,7 +152,7 @@ class Saved(_Payload):
 
 
 class Finish(_Payload):
-    state: str
+    state: Literal["succeeded", "failed", "stopped"]
     result: Any = None
     failure: dict[str, Any] | None = None
     telling: Telling
@@ -228,6 +235,7 @@ class Carried(_Payload):
     inbox: list[SentEvent] = Field(default_factory=list[SentEvent])
     seen: list[str] = Field(default_factory=list[str])
     pause: Pause | None = None
+    pause_above: Pause | None = None
     tiers: list[str] | None = None
     retried: Retried | None = None
 

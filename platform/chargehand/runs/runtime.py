@@ -1,4 +1,5 @@
-"""The runtime of a run, on Temporal: each leaf is one activity, and waiting holds no worker. Tool calls: see `calls`.
+"""The runtime of a run, on Temporal: each leaf is one activity, and waiting holds no worker. Tool calls: see `calls`;
+runs of other agents: `delegating`.
 
 Owned by one workflow; lives as long as it does. Tenant, person and agent are never said here: the gateway worker
 knows them from the run whose workflow asks.
@@ -13,23 +14,21 @@ from uuid import UUID
 
 from temporalio import workflow
 from temporalio.common import RetryPolicy
-from temporalio.exceptions import ActivityError, ApplicationError, ChildWorkflowError
+from temporalio.exceptions import ActivityError, ApplicationError
 
 from chargehand.agents.checkpointer import RunCheckpointer
 from chargehand.agents.forms import is_addressee
 from chargehand.agents.ledger import Ledger
 from chargehand.agents.model import AgentSpec
 from chargehand.errors import BadInput
-from chargehand.outcome import Failure, Outcome
-from chargehand.runs.calls import Calls, kept
+from chargehand.runs.calls import kept
 from chargehand.runs.carrying import carry, go_on
+from chargehand.runs.delegating import Delegating
 from chargehand.runs.hops import ACTIVITY_LIMIT, HEARTBEAT, RETRY
 from chargehand.runs.journal import Journal
 from chargehand.runs.model import QUEUE_GATEWAY
 from chargehand.runs.payloads import (
     Answer,
-    ChildIn,
-    ChildOut,
     IoNodeIn,
     ModelCallIn,
     ModelCallOut,
@@ -44,7 +43,7 @@ from chargehand.runs.sizes import refuse_large
 MODEL_RETRIES = (1, 2, 5, 10, 20, 60)
 
 
-class TemporalRuntime(Calls):
+class TemporalRuntime(Delegating):
     """See `agents.runtime.Runtime`."""
 
     def __init__(self, spec: AgentSpec, run: RunInput, journal: Journal, ledger: Ledger) -> None:
@@ -105,7 +104,7 @@ class TemporalRuntime(Calls):
             self.tiers = frozenset(found)
         return self.tiers
 
-    # People, agents, nodes
+    # People, nodes
 
     async def ask_person(self, question: Mapping[str, Any], *, step: str, position: int) -> Mapping[str, Any]:
         await self._begin()
@@ -170,55 +169,6 @@ class TemporalRuntime(Calls):
         if reply["state"] != "answered":
             raise BadInput("nobody answered in 30 days", field="interrupt", value=question["question"])
         return reply["answer"]
-
-    async def run_agent(self, agent: str, value: Mapping[str, Any], *, step: str, position: int) -> Outcome:
-        await self._begin()
-        if agent not in self.spec.agents:
-            raise BadInput(
-                f"the agent {self.spec.name!r} delegates without having declared it",
-                field="agent",
-                value=agent,
-                way_out="Add it to agent(…, agents=[…]).",
-            )
-        tool = f"agent.{agent}"
-        if earlier := self._earlier(tool, value):
-            child_run = {"agent": agent, "run": earlier.outcome.call_key}
-            self.journal.add("agent.started", {**child_run, "position": position, "reused": earlier.run}, step=step)
-            self.journal.add("agent.finished", {**child_run, "state": earlier.outcome.state}, step=step)
-            return earlier.outcome
-        child = await self._gateway(
-            "start_child",
-            lambda telling: ChildIn(agent=agent, input=dict(value), position=position, telling=telling),
-            ChildOut,
-            summary=f"start {agent}",
-        )
-        if not child.run:
-            failure = Failure(kind="policy", detail=child.refused)
-            return Outcome(state="denied", tool=tool, call_key="", failure=failure)
-        self.journal.add("agent.started", {"agent": agent, "run": child.run}, step=step)
-        await self._tell()
-        try:
-            with self._working():
-                result = await workflow.execute_child_workflow(
-                    agent,
-                    RunInput(
-                        run=child.run,
-                        agent=agent,
-                        version=child.version,
-                        input=dict(value),
-                        history_events=self.history_events,
-                    ),
-                    id=child.run,
-                    task_queue=workflow.info().task_queue,
-                )
-            outcome = Outcome(state="succeeded", tool=tool, call_key=child.run, value=result)
-        except ChildWorkflowError as error:
-            cause = error.cause
-            detail = cause.message if isinstance(cause, ApplicationError) else str(cause or error)
-            failure = Failure(kind="unknown", detail=detail)
-            outcome = Outcome(state="failed", tool=tool, call_key=child.run, failure=failure)
-        self.journal.add("agent.finished", {"agent": agent, "run": child.run, "state": outcome.state}, step=step)
-        return outcome
 
     async def run_node(self, node: str, value: Any, *, step: str, position: int) -> Any:  # noqa: ARG002  # a leaf's
         await self._begin()

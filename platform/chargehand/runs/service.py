@@ -21,7 +21,7 @@ from chargehand.agents.catalog import AgentCatalog
 from chargehand.agents.forms import check
 from chargehand.audit import log
 from chargehand.audit.erasure import refuse_erased
-from chargehand.audit.model import Record, Who
+from chargehand.audit.model import Record, RecordKind, Who
 from chargehand.clock import iso
 from chargehand.database import Database, Transaction
 from chargehand.errors import BadInput, Conflict, Forbidden, NotFound, RuntimeUnavailable
@@ -29,10 +29,10 @@ from chargehand.identity.model import SignedIn
 from chargehand.runs import rows, store
 from chargehand.runs.activities import RunFacts
 from chargehand.runs.client import Connect
+from chargehand.runs.ending import end
 from chargehand.runs.following import Place, follow
 from chargehand.runs.model import (
     ENDED,
-    OPEN,
     QUEUE_AGENTS,
     Page,
     PersonTask,
@@ -45,7 +45,7 @@ from chargehand.runs.payloads import RunInput
 from chargehand.runs.retry import Retries
 from chargehand.runs.rows import dumps
 from chargehand.runs.starts import Policy, may_start, may_steer, may_use, new_row, not_narrowed, run_record, write_start
-from chargehand.runs.steering import Steering, Withdrawals
+from chargehand.runs.steering import Steering
 from chargehand.runs.text_store import Said, texts_of
 from chargehand.settings import settings
 
@@ -61,15 +61,13 @@ class RunService:
         client: Connect,
         agents: AgentCatalog,
         policy: Policy,
-        approvals: Withdrawals | None = None,
     ) -> None:
         self.db = db
         self.client = client
         self.agents = agents
         self.policy = policy
-        self.approvals = approvals
         self.history_events = settings().history_events
-        self.steering = Steering(db, client, policy, approvals, self.get)
+        self.steering = Steering(db, client, policy, self.get)
         self.retries = Retries(db, agents, policy, self.get)
 
     # Start
@@ -296,33 +294,38 @@ class RunService:
         if row is None or row["state"] in ENDED:
             return False
         failure = {"detail": why, "kind": "lost", "way_out": "Look at its calls, then retry it."}
-        at = iso(clock.now())
+        await self.db.write(lambda tx: self._end(tx, row, "failed", failure))
+        return True
+
+    async def end_child(self, parent: RunFacts, run: str) -> None:
+        """End the run of another agent that never began, because its place in its parent was cut short before."""
+        row = await self.db.read(lambda connection: store.find_run(connection, run, parent.tenant))
+        if row is None or row["parent"] != parent.run or row["state"] in ENDED:
+            return
+        failure = {"detail": "Stopped before it began, with the step that handed over to it.", "kind": "stopped"}
+        await self.db.write(lambda tx: self._end(tx, row, "stopped", failure))
+
+    @staticmethod
+    def _end(tx: Transaction, row: Mapping[str, Any], state: RunState, failure: dict[str, Any]) -> bool:
+        """Nobody asked for it: the platform says so itself."""
         who = Who(principal="service:chargehand", agent=row["agent"], agent_version=row["agent_version"])
-        record = Record(
-            id=ids.new_id("rec"),
-            at=at,
-            tenant=row["tenant"],
-            kind="run",
-            who=who,
-            run=run,
-            outcome="failed",
-            business_key=row["business_key"],
-            trace_id=row["trace_id"],
-            arguments=None,
-            detail={"event": "failed", "failure": failure},
-        )
 
-        def unit(tx: Transaction) -> bool:
-            columns = {"failure": dumps(failure), "waiting": "[]", "ended_at": at}
-            ended = store.set_state(tx, run, "failed", of=OPEN, **columns)
-            if ended:
-                log.append(tx, record)
-            return ended
+        def record(kind: RecordKind, detail: dict[str, Any]) -> Record:
+            return Record(
+                id=ids.new_id("rec"),
+                at=iso(clock.now()),
+                tenant=row["tenant"],
+                kind=kind,
+                who=who,
+                run=row["id"],
+                outcome=state if kind == "run" else "",
+                business_key=row["business_key"],
+                trace_id=row["trace_id"],
+                arguments=None,
+                detail=detail,
+            )
 
-        ended = await self.db.write(unit)
-        if ended and self.approvals is not None:
-            await self.approvals.close_for_run(row["tenant"], run, why)
-        return ended
+        return end(tx, row["tenant"], row["id"], state, record, failure=failure)
 
     # Person tasks
 

@@ -5,7 +5,7 @@ Every way in (a person, another agent, a schedule) starts by these; the row stan
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from fnmatch import fnmatchcase
 from typing import Any, Protocol
 
@@ -14,7 +14,7 @@ import orjson
 from chargehand import clock, ids
 from chargehand.agents.model import AgentSpec
 from chargehand.audit import log
-from chargehand.audit.model import Record, Who
+from chargehand.audit.model import Record, RecordKind, Who
 from chargehand.clock import iso
 from chargehand.database import Transaction
 from chargehand.errors import Forbidden
@@ -154,6 +154,11 @@ def run_record(who: SignedIn, run: RunDetail, detail: dict[str, Any], *, kind: A
         arguments=None,
         detail=detail,
     )
+
+
+def recorder(who: SignedIn, run: RunDetail) -> Callable[[RecordKind, dict[str, Any]], Record]:
+    """Makes what the log keeps of it when a person ends a run."""
+    return lambda kind, detail: run_record(who, run, detail, kind=kind)
 
 
 def not_narrowed(who: SignedIn, ability: Ability) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import Any, Protocol
+from typing import Any
 
 from temporalio.service import RPCError, RPCStatusCode
 
@@ -18,22 +18,17 @@ from chargehand.audit import log
 from chargehand.clock import iso
 from chargehand.database import Database, Transaction
 from chargehand.errors import BadInput, Conflict, RuntimeUnavailable
+from chargehand.gateway.withdraw import withdraw
 from chargehand.identity.model import SignedIn
-from chargehand.runs import pause_store, store
+from chargehand.runs import pause_store, rows, store
 from chargehand.runs.client import Connect
+from chargehand.runs.ending import end
 from chargehand.runs.model import ENDED, OPEN, SIGNAL_EVENT, SIGNAL_PAUSE, SIGNAL_STOP, RunDetail
 from chargehand.runs.payloads import Pause, SentEvent, Stop
-from chargehand.runs.rows import dumps
 from chargehand.runs.sizes import refuse_large
-from chargehand.runs.starts import Policy, may_steer, run_record
+from chargehand.runs.starts import Policy, may_steer, recorder, run_record
 
 LONGEST_EVENT_NAME = 100
-
-
-class Withdrawals(Protocol):
-    """What becomes of the approvals that a stopped run still asks; see `approvals.service.ApprovalService`."""
-
-    async def close_for_run(self, tenant: str, run: str, reason: str) -> Any: ...
 
 
 class Steering:
@@ -44,13 +39,11 @@ class Steering:
         db: Database,
         client: Connect,
         policy: Policy,
-        approvals: Withdrawals | None,
         get: Callable[[SignedIn, str], Awaitable[RunDetail]],
     ) -> None:
         self.db = db
         self.client = client
         self.policy = policy
-        self.approvals = approvals
         self.get = get
 
     async def stop(self, who: SignedIn, run: str, reason: str, *, hard: bool) -> RunDetail:
@@ -58,19 +51,15 @@ class Steering:
         detail = await self._open(who, run, act="stop", hard=hard)
         client = await self.client()
         handle = client.get_workflow_handle(run)
-        state = "stopped" if hard else "stopping"
-        columns = {"ended_at": iso(clock.now()), "waiting": "[]"} if hard else {}
-        failure = dumps({"detail": f"Stopped at once: {reason}", "kind": "stopped"})
 
         def unit(tx: Transaction) -> None:
-            kept = {"failure": failure, **columns} if hard else columns
-            if store.set_state(tx, run, state, of=OPEN, **kept):
-                event = {"event": "stopped" if hard else "stopping", "reason": reason, "hard": hard}
-                log.append(tx, run_record(who, detail, event))
+            if hard:
+                self._end_at_once(tx, who, detail, reason)
+            elif store.set_state(tx, run, "stopping", of=OPEN):
+                log.append(tx, run_record(who, detail, {"event": "stopping", "reason": reason, "hard": False}))
+                withdraw(tx, detail.tenant, run, "The run is being stopped.")
 
         await self.db.write(unit)
-        if self.approvals is not None:
-            await self.approvals.close_for_run(detail.tenant, run, reason)
         try:
             if hard:
                 await handle.terminate(reason=f"{who.principal.id}: {reason}")
@@ -80,6 +69,16 @@ class Steering:
             if error.status is not RPCStatusCode.NOT_FOUND:
                 raise RuntimeUnavailable(f"Temporal did not take the stop: {error.message}.") from error
         return await self.get(who, run)
+
+    def _end_at_once(self, tx: Transaction, who: SignedIn, run: RunDetail, reason: str) -> None:
+        """With the runs of other agents that it handed over to: Temporal ends those with it."""
+        said = {"reason": reason, "hard": True}
+        failure = {"detail": f"Stopped at once: {reason}", "kind": "stopped"}
+        end(tx, run.tenant, run.id, "stopped", recorder(who, run), failure=failure, detail=said)
+        for child in store.children(tx.connection, run.tenant, run.id):
+            row = store.find_run(tx.connection, child, run.tenant)
+            if row is not None and row["state"] in OPEN:
+                self._end_at_once(tx, who, rows.detail(row, (), ""), reason)
 
     async def pause(self, who: SignedIn, run: str, reason: str) -> RunDetail:
         """See `RunService.pause`."""

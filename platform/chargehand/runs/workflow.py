@@ -1,14 +1,14 @@
 """The one workflow class: its type is the agent's name, its body is the agent's own graph.
 
-Everything that happens to a run passes through here: what the graph does, and the five signals from outside. A run
+Everything that happens to a run passes through here: what the graph does, and the signals from outside. A run
 ends succeeded, failed or stopped, and says so in its table before the workflow ends.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Coroutine, Mapping, Sequence
+from typing import Any, Literal
 
 from temporalio import workflow
 from temporalio.common import RawValue
@@ -17,9 +17,17 @@ from temporalio.exceptions import ApplicationError, is_cancelled_exception
 from chargehand.agents.execution import execute
 from chargehand.runs.carrying import carry, go_on, journal_of, ledger_of, retried, states_of, take_up
 from chargehand.runs.failure import describe
-from chargehand.runs.hops import ACTIVITY_LIMIT, RETRY
+from chargehand.runs.hops import ACTIVITY_LIMIT, RETRY, settled
 from chargehand.runs.inline import run_inline
-from chargehand.runs.model import QUEUE_GATEWAY, SIGNAL_ANSWER, SIGNAL_APPROVAL, SIGNAL_EVENT, SIGNAL_PAUSE, SIGNAL_STOP
+from chargehand.runs.model import (
+    QUEUE_GATEWAY,
+    SIGNAL_ANSWER,
+    SIGNAL_APPROVAL,
+    SIGNAL_EVENT,
+    SIGNAL_PAUSE,
+    SIGNAL_PAUSE_ABOVE,
+    SIGNAL_STOP,
+)
 from chargehand.runs.payloads import Answer, Finish, Pause, RunInput, SentEvent, Stop
 from chargehand.runs.registry import agent_of_worker
 from chargehand.runs.runtime import TemporalRuntime
@@ -50,16 +58,16 @@ class AgentRun:
             refuse_large("What the graph returns", "result", result)
         except (Exception, SystemExit, KeyboardInterrupt) as error:
             if self.runtime.stop is not None:
-                return await self._stopped()
-            return await self._failed(error)
+                return await self._ended(self._stopped())
+            return await self._ended(self._failed(error))
         except BaseException as error:
             if self.runtime.stop is not None or is_cancelled_exception(error):
-                return await self._stopped()
+                return await self._ended(self._stopped())
             raise
         if self.runtime.stop is not None:
-            return await self._stopped()
+            return await self._ended(self._stopped())
         self.journal.add("run.succeeded", {"result": result})
-        await self._finish("succeeded", result=result)
+        await self._ended(self._finish("succeeded", result=result))
         return result
 
     async def _executed(self) -> Any:
@@ -82,7 +90,13 @@ class AgentRun:
             go_on(self.input, carried)
         return working.result()
 
-    async def _failed(self, error: BaseException) -> Any:
+    async def _ended(self, ending: Coroutine[Any, Any, None]) -> None:
+        """Taking back, and saying how it ended, is not cut short, whoever cancels the run meanwhile."""
+        working = asyncio.ensure_future(ending)
+        await settled(working)
+        working.result()
+
+    async def _failed(self, error: BaseException) -> None:
         failure = describe(error, self.spec)
         await self._undo()
         failure["detail"] = self._and_what_stands(failure["detail"])
@@ -90,7 +104,7 @@ class AgentRun:
         await self._finish("failed", failure=failure)
         raise ApplicationError(str(failure["detail"]), type="RunFailed", non_retryable=True) from error
 
-    async def _stopped(self) -> Any:
+    async def _stopped(self) -> None:
         asked, self.runtime.stop = self.runtime.stop, None
         self.runtime.go_on_for_good()
         await self._undo()
@@ -98,7 +112,8 @@ class AgentRun:
         self.journal.add("run.stopped", data)
         detail = self._and_what_stands(f"Stopped: {data['reason']}")
         await self._finish("stopped", failure={"detail": detail, "kind": "stopped"})
-        return None
+        if workflow.info().parent is not None:  # which must not take it for done
+            raise ApplicationError(detail, type="RunStopped", non_retryable=True)
 
     async def _undo(self) -> None:
         try:
@@ -111,7 +126,7 @@ class AgentRun:
         left = "; ".join(self.runtime.standing)
         return f"{detail.rstrip('.')}. Not taken back: {left}." if left else detail
 
-    async def _finish(self, state: str, **how: Any) -> None:
+    async def _finish(self, state: Literal["succeeded", "failed", "stopped"], **how: Any) -> None:
         saved = [] if state == "succeeded" else await states_of(self.spec, self.graph)
         await workflow.execute_activity(
             "finish_run",
@@ -151,9 +166,19 @@ class AgentRun:
         """Begin nothing new, or go on; what was said before is old news."""
         if pause.number > self.runtime.pauses.number:
             if pause.paused != self.runtime.pauses.paused:
-                kind = "run.paused" if pause.paused else "run.resumed"
-                self.journal.add(kind, {"by": pause.by, "reason": pause.reason})
+                self._tell_pause(pause)
             self.runtime.pauses = pause
+
+    @workflow.signal(name=SIGNAL_PAUSE_ABOVE)
+    def pause_above(self, pause: Pause) -> None:
+        """The run that handed over to this one was paused, or goes on; only that one tells it."""
+        if pause.number > self.runtime.pauses_above.number:
+            self._tell_pause(pause)
+            self.runtime.pauses_above = pause
+
+    def _tell_pause(self, pause: Pause) -> None:
+        kind = "run.paused" if pause.paused else "run.resumed"
+        self.journal.add(kind, {"by": pause.by, "reason": pause.reason})
 
     @workflow.signal(name=SIGNAL_EVENT)
     def event(self, event: SentEvent) -> None:

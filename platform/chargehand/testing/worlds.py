@@ -315,8 +315,8 @@ async def _world(
     deciding = policy or allow_everything()
     approvals = ApprovalService(database, deciding)
     gateway = Gateway(database, Desk(deciding, _Pins(connectors), connectors, "test", amounts_of=catalog.amounts_of))
-    runs = RunService(database, connected(temporal.client), catalog, deciding, approvals)
-    activities = GatewayActivities(database, gateway, _models(model), approvals, runs.start_child)
+    runs = RunService(database, connected(temporal.client), catalog, deciding)
+    activities = GatewayActivities(database, gateway, _models(model), approvals, runs)
     camera = Camera()
     here = World(
         database, temporal, catalog, deciding, connectors, gateway, approvals, runs, moving, activities, camera

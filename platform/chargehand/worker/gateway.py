@@ -69,9 +69,9 @@ async def serve(given: Settings, catalog: AgentCatalog | None = None) -> None:
         client = await connect(given)
         approvals = ApprovalService(db, policy)
         gateway = open_gateway(db, policy, pins, pool, owner_of=agents.owner_of, amounts_of=agents.amounts_of)
-        runs = RunService(db, connected(client), agents, policy, approvals)
+        runs = RunService(db, connected(client), agents, policy)
         models = Models.from_settings(given, db)
-        activities = GatewayActivities(db, gateway, models, approvals, runs.start_child)
+        activities = GatewayActivities(db, gateway, models, approvals, runs)
         chores = [
             asyncio.create_task(Outbox(db, runs, approvals, BlobFolder(given.blobs)).run()),
             asyncio.create_task(Intakes(db, runs, gateway).run()),

@@ -121,6 +121,35 @@ async def test_what_was_cut_short_with_its_node_is_asked_for_under_its_own_key(g
     assert run.effects("lab.pay") == [{"x": 1}]
 
 
+async def test_a_run_of_another_agent_that_was_stopped_with_its_node_is_another_run_then(governed: Any) -> None:
+    graph = StateGraph(State)
+    graph.add_node("pays", _pays)
+    graph.add_edge(START, "pays")
+    helper = agent(graph, name="helper", owner="group:lab", tools=TOOLS)
+    runs: list[str] = []
+
+    async def work() -> Any:
+        async with asyncio.TaskGroup() as group:
+            child = group.create_task(run_agent("helper", {}))
+            group.create_task(_breaks(_attempt()))
+        return [child.result().state, child.result().call_key]
+
+    async def slow(x: int) -> dict[str, int]:
+        await asyncio.sleep(0.3)  # a slow system: the node has failed meanwhile
+        return {"value": x}
+
+    async def seen(here: Any, run: Any) -> None:
+        await here.end(run.id)
+        runs.extend(one.id for one in (await here.runs.list(here.person("amy"), agent="helper", limit=10)).items)
+
+    given = flaky(work, agents=["helper"])
+    run = await governed(given, {}, tools={**ANSWERS, "lab.pay": slow}, others=[helper], meanwhile=seen)
+    state, last = run.result["out"]
+    assert state == "succeeded"
+    assert last in runs
+    assert len(runs) >= 2
+
+
 def _attempt() -> int:
     runtime: Any = get_config().get("configurable", {})["__pregel_runtime"]
     return int(runtime.execution_info.node_attempt)

@@ -296,7 +296,7 @@ async def test_said_while_temporal_is_away_it_is_told_later_and_in_order(tmp_pat
         amy = here.person("amy")
         run = await here.start("buyer", {"how": "ask"})
         await waits(here, run.id, "task")
-        cut_off = RunService(here.db, nobody, here.agents, here.policy, here.approvals)
+        cut_off = RunService(here.db, nobody, here.agents, here.policy)
         assert (await cut_off.pause(amy, run.id, "now")).state == "paused"
 
         async def told() -> bool | None:

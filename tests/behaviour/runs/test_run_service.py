@@ -361,7 +361,7 @@ async def test_a_start_that_temporal_did_not_hear_of_is_begun_by_the_outbox(tmp_
     async with shop(tmp_path) as here:
         while here.chores:
             here.chores.pop().cancel()
-        cut_off = RunService(here.db, nobody, here.agents, here.policy, here.approvals)
+        cut_off = RunService(here.db, nobody, here.agents, here.policy)
         run = await cut_off.start(here.person("amy"), "buyer", want())
         assert run.state == "starting"
         here.clock.ahead += timedelta(seconds=5)
@@ -380,7 +380,7 @@ async def test_a_start_whose_input_cant_be_kept_holds_up_no_other(
     async with shop(tmp_path) as here:
         while here.chores:
             here.chores.pop().cancel()
-        cut_off = RunService(here.db, nobody, here.agents, here.policy, here.approvals)
+        cut_off = RunService(here.db, nobody, here.agents, here.policy)
         first, other = [await cut_off.start(here.person("amy"), "buyer", want()) for _ in range(2)]
         here.clock.ahead += timedelta(seconds=5)
         begin = here.runs.begin
