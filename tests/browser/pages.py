@@ -112,6 +112,26 @@ def _edit_hook(page: Page) -> None:
     page.locator("dialog fieldset").wait_for()
 
 
+def _new_intake(page: Page) -> None:
+    page.locator("section section button").first.click()
+    page.locator("dialog select").last.select_option(index=1)
+    page.locator("dialog fieldset").wait_for()
+
+
+def _new_intake_problems(page: Page) -> None:
+    """What can be told without the server is said at its field, which gets the focus."""
+    _new_intake(page)
+    page.locator("dialog input").first.fill("Complaints by mail")
+    page.locator("dialog footer button").last.click()
+    page.locator("dialog [aria-invalid=true]:focus").wait_for()
+
+
+def _delete_intake(page: Page) -> None:
+    page.locator("section td button[aria-haspopup]").last.click()
+    page.get_by_role("menuitem").last.click()
+    page.locator("dialog h2").wait_for()
+
+
 def _edit_intake(page: Page) -> None:
     page.locator("section td button[aria-haspopup]").last.click()
     page.get_by_role("menuitem").first.click()
@@ -146,6 +166,9 @@ DATA = [
     View("hooks", "/webhooks", ready="td"),
     View("hooks-new", "/webhooks", act=_new_hook, ready="td"),
     View("hooks-edit", "/webhooks", act=_edit_hook, ready="td"),
+    View("intakes-new", "/webhooks", act=_new_intake, ready="section td"),
+    View("intakes-new-problems", "/webhooks", act=_new_intake_problems, ready="section td"),
+    View("intakes-delete", "/webhooks", act=_delete_intake, ready="section td"),
     View("intakes-edit", "/webhooks", act=_edit_intake, ready="section td"),
     View("hooks-deliveries", "/webhooks", act=_deliveries, ready="td"),
     View("runs", "/runs", ready="td"),

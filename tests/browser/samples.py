@@ -220,6 +220,19 @@ INTAKES = [
         cursor="17", started=4, next_at=ahead(minutes=1), last_at=ago(minutes=1), last_run=RUNS[2].id, last_problem="", created_at=ago(days=3), i_may_edit=True,
     )
 ]  # fmt: skip
+INTAKE_TOOLS = [
+    mails.IntakeTool(
+        name="mail.list_new", description="Read what came to an address after a cursor, oldest first.",
+        input_schema={
+            "type": "object", "required": ["to"],
+            "properties": {
+                "to": {"type": "string", "title": "To", "description": "One e-mail address", "minLength": 3},
+                "limit": {"type": "integer", "title": "Limit", "description": "How many mails at most", "default": 20, "minimum": 1, "maximum": 50},
+            },
+        },
+        message_fields=["id", "sender", "to", "subject", "text", "references", "received_at"],
+    )
+]  # fmt: skip
 DELIVERIES = [
     doors.DeliveryView(id=f"dlv_{n}", at=ago(minutes=n * 9), outcome=outcome, status=status, message=f"msg_{n}", why=why, run=RUNS[n].id if n == 1 else "", address="203.0.113.9", size_bytes=412)
     for n, outcome, status, why in ((1, "started", 202, ""), (2, "repeated", 200, ""), (3, "refused", 401, "The signature is not good."))
@@ -640,7 +653,7 @@ def _answer(path: str, query: dict[str, str], *, empty: bool) -> Any:
                 return some(CANDIDATES)
             return approval(rest) if rest else approvals.ApprovalPage(items=some(rows), next=None, waiting_for_me=4)
         case "intakes":
-            return some(INTAKES)
+            return some(INTAKE_TOOLS if rest else INTAKES)
         case "hooks":
             return some(DELIVERIES if rest else HOOKS)
         case "schedules":

@@ -337,6 +337,17 @@ async def test_a_mapping_is_checked_when_it_is_made_and_can_be_tried(li: httpx.A
     assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "input.amount")
 
 
+async def test_who_may_make_an_intake_is_told_which_tools_offer_messages(
+    li: httpx.AsyncClient, connect: Connect
+) -> None:
+    (tool,) = (await li.get("/api/intakes/tools")).json()
+    assert tool["name"] == "mail.list_new"
+    assert set(tool["input_schema"]["properties"]) == {"to", "limit"}
+    assert {"id", "subject", "text", "references"} <= set(tool["message_fields"])
+    amy = await sign_in(connect(), "amy")
+    assert (await amy.get("/api/intakes/tools")).status_code == 403
+
+
 async def test_too_much_and_too_many_are_refused(
     sender: Sender, li: httpx.AsyncClient, db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:

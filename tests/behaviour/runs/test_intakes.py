@@ -291,6 +291,13 @@ async def test_who_may_is_policy_and_a_tenant_sees_its_own(house: House, intakes
             await create(intakes, **change)
 
 
+def test_only_a_read_that_takes_a_cursor_and_gives_messages_is_offered(intakes: Intakes) -> None:
+    (offer,) = intakes.offers(["mail.find", "mail.gone", "mail.list_new", "mail.send"])
+    assert offer.tool == "mail.list_new"
+    assert (set(offer.input_schema["properties"]), offer.input_schema["required"]) == ({"to"}, ["to"])
+    assert offer.fields == (), "its definition says nothing of what a message holds"
+
+
 async def test_it_is_changed_by_its_maker_and_goes_on_where_it_was(
     house: House, intakes: Intakes, bag: FakeMailbag
 ) -> None:

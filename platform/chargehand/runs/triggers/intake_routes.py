@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import cast
+from typing import Annotated, cast
 
 from fastapi import APIRouter, Request
 
+from chargehand.connectors.service import ConnectorService
 from chargehand.identity.model import SignedIn
-from chargehand.identity.routes import Caller
+from chargehand.identity.routes import Caller, may
 from chargehand.identity.service import Identity
 from chargehand.runs.model import Intake
-from chargehand.runs.triggers.intake_views import ChangeIntake, IntakeView, NewIntake, ResumeIntake
+from chargehand.runs.triggers.intake_views import ChangeIntake, IntakeTool, IntakeView, NewIntake, ResumeIntake
 from chargehand.runs.triggers.intakes import IntakeChange, Intakes
 
 router = APIRouter(tags=["runs"])
+Maker = Annotated[SignedIn, may("manage_hooks")]
 
 
 def _intakes(request: Request) -> Intakes:
@@ -54,6 +56,22 @@ async def create_intake(body: NewIntake, request: Request, who: Caller) -> Intak
 async def list_intakes(request: Request, who: Caller) -> list[IntakeView]:
     """Intakes that I may manage, newest first."""
     return await _show(request, who, *await _intakes(request).list(who))
+
+
+@router.get("/intakes/tools", operation_id="listIntakeTools")
+async def list_tools(request: Request, _who: Maker) -> list[IntakeTool]:
+    """Reviewed tools that offer messages, for a new intake; not those in quarantine."""
+    connectors: ConnectorService = request.app.state.connectors
+    callable_now = [tool.tool for tool in await connectors.tools() if tool.pin == "pinned"]
+    return [
+        IntakeTool(
+            name=offer.tool,
+            description=offer.description,
+            input_schema=dict(offer.input_schema),
+            message_fields=list(offer.fields),
+        )
+        for offer in _intakes(request).offers(callable_now)
+    ]
 
 
 @router.get("/intakes/{intake}", operation_id="getIntake")

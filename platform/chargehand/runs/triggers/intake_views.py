@@ -39,6 +39,15 @@ class ResumeIntake(Request):
     after: str | None = Field(None, max_length=500, description="Go on after this cursor instead; `end`: the newest")
 
 
+class IntakeTool(BaseModel):
+    """A reviewed tool that offers messages."""
+
+    name: str = Field(examples=["mail.list_new"])
+    description: str
+    input_schema: dict[str, Any] = Field(description="Of its arguments, without `after`, which is the intake's own")
+    message_fields: list[str] = Field(description="What a message holds, as far as the tool's definition says so")
+
+
 class IntakeView(BaseModel):
     id: str
     name: str

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any
@@ -35,6 +35,7 @@ from chargehand.runs.triggers import behalf
 from chargehand.runs.triggers import intake_store as store
 from chargehand.runs.triggers.intake_page import OWN, MessagePage, Moved, page_of, start_messages
 from chargehand.runs.triggers.intake_rows import intake_of, record_of
+from chargehand.runs.triggers.offers import Offer, offer_of
 
 END = "end"
 """As a cursor: after the newest message. Every tool that offers messages understands it."""
@@ -160,6 +161,11 @@ class Intakes:
         """Raises NotFound, Forbidden."""
         return intake_of(await self._managed(who, intake))
 
+    def offers(self, tools: Iterable[str]) -> list[Offer]:
+        """Those of the tools that offer messages. Raises BadPolicy: nothing is reviewed as the files are."""
+        pins = map(self.gateway.desk.pins.get, tools)
+        return [offer for pin in pins if pin is not None and (offer := offer_of(pin)) is not None]
+
     async def pause(self, who: SignedIn, intake: str) -> Intake:
         """Read nothing until it is resumed. What comes meanwhile is read then. Raises NotFound, Forbidden."""
         return await self._turn(who, intake, "paused")
@@ -248,8 +254,7 @@ class Intakes:
             raise NotFound(f"There is no reviewed tool {tool!r}.", way_out="`chargehand connectors tools` lists them.")
         if pin.effect != "read":
             raise BadInput("messages are read, and this tool changes something", field="tool", value=tool)
-        offers: Mapping[str, Any] = (pin.output_schema or {}).get("properties", {})
-        if "after" not in pin.input_schema.get("properties", {}) or not {"messages", "cursor"} <= set(offers):
+        if offer_of(pin) is None:
             raise BadInput(
                 "this tool offers no messages: it takes no `after`, or its answer has no `messages` and `cursor`",
                 field="tool",

@@ -1,12 +1,14 @@
 import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
-import { Ellipsis, Pause, Pencil, Play } from 'lucide-react';
+import { Ellipsis, Pause, Pencil, Play, Plus, Trash2 } from 'lucide-react';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { agentsQuery } from '../../api/agents';
-import { changeIntake, intakesQuery, turnIntake, type Intake } from '../../api/intakes';
-import { IconButton } from '../../ui/Button';
-import { TextField } from '../../ui/Field';
+import { changeIntake, deleteIntake, intakesQuery, intakeToolsQuery, turnIntake, type Intake } from '../../api/intakes';
+import { useMay } from '../../app/session';
+import { Button, IconButton } from '../../ui/Button';
+import { DeleteDialog } from '../../ui/DeleteDialog';
+import { Inline } from '../../ui/Feedback';
 import { humanize } from '../../ui/format';
 import { Menu } from '../../ui/Menu';
 import { toastProblem } from '../../ui/problem';
@@ -15,13 +17,19 @@ import { Table } from '../../ui/Table';
 import { Time } from '../../ui/Time';
 import { EditDialog } from './EditDialog';
 import css from './Hooks.module.css';
+import { NewIntakeDialog } from './NewIntakeDialog';
+import { argumentsOf, everySeconds, problemsOf, type Reading } from './reading';
+import { ReadingFields } from './ReadingFields';
 
-/** Messages that a connector offers, each of which starts an agent. Made by the command line; nothing where there are none. */
+/** Messages that a connector offers, each of which starts an agent. Nothing where there are none and none may be made. */
 export function Intakes() {
   const { t } = useTranslation();
-  const intakes = useQuery(intakesQuery).data ?? [];
+  const { data: intakes = [], error, isSuccess } = useQuery(intakesQuery);
   const agents = useQuery(agentsQuery).data ?? [];
+  const mayMake = useMay()('manage_hooks');
+  const [making, setMaking] = useState(false);
   const [editing, setEditing] = useState<Intake | null>(null);
+  const [leaving, setLeaving] = useState<Intake | null>(null);
   const turn = async (intake: Intake, to: 'pause' | 'resume') => {
     try {
       await turnIntake(intake.id, to);
@@ -29,11 +37,19 @@ export function Intakes() {
       toastProblem(problem);
     }
   };
-  if (intakes.length === 0) return null;
+  if (intakes.length === 0 && !mayMake) return null;
+  const add = mayMake && <Button small icon={<Plus size={14} aria-hidden />} onClick={() => setMaking(true)}>{t('hooks.newIntake')}</Button>;
   return (
-    <section className="col" aria-label={t('hooks.intakes')}>
-      <h2 className="heading">{t('hooks.intakes')}</h2>
-      <Table<Intake> flush label={t('hooks.intakes')} rows={intakes} rowKey={(intake) => intake.id} columns={[
+    <section className={css.intakes} aria-label={t('hooks.intakes')}>
+      <div className={css.head}>
+        <span>
+          <h2 className="heading">{t('hooks.intakes')}</h2>
+          {isSuccess && intakes.length === 0 && <p className="sm muted">{t('hooks.noIntakes')}</p>}
+          <Inline error={error} />
+        </span>
+        {add}
+      </div>
+      {intakes.length > 0 && <Table<Intake> flush label={t('hooks.intakes')} rows={intakes} rowKey={(intake) => intake.id} columns={[
         { id: 'name', head: t('hooks.name'), main: true, cell: (intake) => <span className={css.what}><span>{intake.name}</span><code className="mono xs muted break">{intake.tool}</code></span> },
         { id: 'agent', head: t('hooks.starts'), cell: (intake) => agents.find((agent) => agent.name === intake.agent)?.title ?? humanize(intake.agent) },
         { id: 'last', head: t('schedules.last'), wide: true, cell: (intake) => <Last intake={intake} /> },
@@ -44,9 +60,12 @@ export function Intakes() {
             intake.state === 'active'
               ? { label: t('run.pause'), icon: <Pause />, onSelect: () => void turn(intake, 'pause') }
               : { label: t('run.resume'), icon: <Play />, onSelect: () => void turn(intake, 'resume') },
+            { label: t('common.delete'), icon: <Trash2 />, danger: true, onSelect: () => setLeaving(intake) },
           ]} />
         ) },
-      ]} />
+      ]} />}
+      {making && <NewIntakeDialog onClose={() => setMaking(false)} />}
+      {leaving && <DeleteDialog title={t('hooks.deleteTitle', { what: leaving.name })} text={t('schedules.deleteText')} remove={() => deleteIntake(leaving.id)} onClose={() => setLeaving(null)} />}
       {editing && <EditIntake intake={editing} onClose={() => setEditing(null)} />}
     </section>
   );
@@ -64,26 +83,15 @@ function Last({ intake }: { intake: Intake }) {
   );
 }
 
-const [LEAST_SECONDS, MOST_SECONDS] = [5, 86_400];
-const shown = (value: unknown) => (typeof value === 'string' ? value : JSON.stringify(value));
-
-/** An argument as it was written: text where it was text, else JSON. Raises SyntaxError. */
-const argument = (was: unknown, text: string): unknown => (typeof was === 'string' ? text : JSON.parse(text));
-
 function EditIntake({ intake, onClose }: { intake: Intake; onClose: () => void }) {
+  const tool = useQuery(intakeToolsQuery).data?.find((each) => each.name === intake.tool);
   const { t } = useTranslation();
-  const [texts, setTexts] = useState(() => Object.fromEntries(Object.entries(intake.arguments).map(([name, value]) => [name, shown(value)])));
-  const [seconds, setSeconds] = useState(String(intake.every_seconds));
-  const save = async (change: { name: string; mapping: Record<string, string> }) => {
-    const given = Object.fromEntries(Object.entries(texts).map(([name, text]) => [name, argument(intake.arguments[name], text)]));
-    await changeIntake(intake.id, { ...change, arguments: given, every_seconds: Number(seconds) });
-  };
+  const [reading, setReading] = useState<Reading>({ arguments: intake.arguments, seconds: String(intake.every_seconds) });
+  const save = (change: { name: string; mapping: Record<string, string> }) =>
+    changeIntake(intake.id, { ...change, every_seconds: everySeconds(reading), ...(tool && { arguments: argumentsOf(reading) }) });
   return (
-    <EditDialog of={intake} text={t('hooks.intakeText')} save={save} onClose={onClose}>
-      <div className={css.two}>
-        {Object.entries(texts).map(([name, text]) => <TextField key={name} label={`${intake.tool}: ${name}`} spellCheck={false} value={text} onChange={(event) => setTexts({ ...texts, [name]: event.target.value })} />)}
-        <TextField label={t('hooks.every')} type="number" min={LEAST_SECONDS} max={MOST_SECONDS} value={seconds} onChange={(event) => setSeconds(event.target.value)} />
-      </div>
+    <EditDialog of={intake} text={t('hooks.intakeText')} save={save} check={() => problemsOf(reading, tool)} known={tool?.message_fields} onClose={onClose}>
+      {(errors) => <ReadingFields tool={tool} reading={reading} errors={errors} onChange={setReading} />}
     </EditDialog>
   );
 }

@@ -7,14 +7,15 @@ import { Button } from '../../ui/Button';
 import { Inline } from '../../ui/Feedback';
 import { TextArea, TextField } from '../../ui/Field';
 import { resolve, titleOf, type Schema } from '../../ui/form/schema';
+import type { Errors } from '../../ui/form/validate';
 import { Json } from '../../ui/Json';
 import css from './Hooks.module.css';
 import { mappingOf, type Places } from './mapping';
 
-type MappingFieldsProps = { agent: string; places: Places; onChange: (places: Places) => void };
+type MappingFieldsProps = { agent: string; places: Places; errors?: Errors; known?: string[]; onChange: (places: Places) => void };
 
-/** Where in a message each input field of the agent stands, tried on a sample. */
-export function MappingFields({ agent, places, onChange }: MappingFieldsProps) {
+/** Where in a message each input field of the agent stands, tried on a sample. `known`: what a message is known to hold. */
+export function MappingFields({ agent, places, errors = {}, known = [], onChange }: MappingFieldsProps) {
   const { t } = useTranslation();
   const [sample, setSample] = useState('');
   const [tried, setTried] = useState<unknown>(null);
@@ -38,7 +39,8 @@ export function MappingFields({ agent, places, onChange }: MappingFieldsProps) {
     <fieldset className={css.places}>
       <legend className="heading">{t('hooks.mapping')}</legend>
       <p className="xs muted">{t('hooks.mappingText')}</p>
-      <div className={css.two}>{fields.map(([field, each]) => <TextField key={field} label={titleOf(resolve(each, schema!), field)} placeholder={field} spellCheck={false} value={places[field] ?? ''} onChange={(event) => onChange({ ...places, [field]: event.target.value })} />)}</div>
+      {known.length > 0 && <p className="xs muted">{t('hooks.known')} <code className="mono break">{known.join(', ')}</code></p>}
+      <div className={css.two}>{fields.map(([field, each]) => <TextField key={field} label={titleOf(resolve(each, schema!), field)} placeholder={field} spellCheck={false} error={errors[`mapping/${field}`]} value={places[field] ?? ''} onChange={(event) => onChange({ ...places, [field]: event.target.value })} />)}</div>
       <TextArea label={t('hooks.sample')} rows={3} spellCheck={false} value={sample} onChange={(event) => setSample(event.target.value)} />
       <div><Button small busy={busy} disabled={!sample.trim()} onClick={() => void attempt()}>{t('hooks.try')}</Button></div>
       {tried !== null && <Json label={t('hooks.becomes')} value={tried} />}

@@ -10,6 +10,7 @@ import { SelectField, TextField } from '../../ui/Field';
 import css from './Hooks.module.css';
 import { mappingOf, type Places } from './mapping';
 import { MappingFields } from './MappingFields';
+import { useAct } from './useAct';
 
 type Scheme = 'standard' | 'github';
 
@@ -21,34 +22,24 @@ export function NewHookDialog({ onClose, onMade }: { onClose: () => void; onMade
   const [agent, setAgent] = useState('');
   const [scheme, setScheme] = useState<Scheme>('standard');
   const [places, setPlaces] = useState<Places>({});
-  const [error, setError] = useState<unknown>(null);
-  const [busy, setBusy] = useState(false);
-  const create = async () => {
-    setBusy(true);
-    setError(null);
-    try {
-      onMade(await createHook({ name: name.trim(), agent, mapping: mappingOf(places), scheme, principal: '' }));
-    } catch (problem) {
-      setError(problem);
-      setBusy(false);
-    }
-  };
+  const act = useAct();
+  const create = () => act.go(async () => onMade(await createHook({ name: name.trim(), agent, mapping: mappingOf(places), scheme, principal: '' })));
   return (
     <Dialog open onClose={onClose} title={t('hooks.new')} width={600} footer={
       <>
         <Button onClick={onClose}>{t('common.cancel')}</Button>
-        <Button look="primary" busy={busy} disabled={!name.trim() || !agent} onClick={() => void create()}>{t('hooks.create')}</Button>
+        <Button look="primary" busy={act.busy} disabled={!name.trim() || !agent} onClick={() => void create()}>{t('hooks.create')}</Button>
       </>
     }>
-      <div className={css.fields}>
-        <TextField label={t('hooks.name')} required maxLength={100} value={name} onChange={(event) => setName(event.target.value)} />
+      <div className={css.fields} ref={act.form}>
+        <TextField label={t('hooks.name')} required maxLength={100} error={act.errors['name']} value={name} onChange={(event) => setName(event.target.value)} />
         <div className={css.two}>
           <SelectField label={t('hooks.starts')} required empty="" options={agents.map((each) => ({ value: each.name, label: each.title }))} value={agent} onChange={(event) => { setAgent(event.target.value); setPlaces({}); }} />
           <SelectField label={t('hooks.scheme')} options={[{ value: 'standard', label: 'Standard Webhooks' }, { value: 'github', label: 'GitHub (X-Hub-Signature-256)' }]} value={scheme} onChange={(event) => setScheme(event.target.value as Scheme)} />
         </div>
-        <MappingFields key={agent} agent={agent} places={places} onChange={setPlaces} />
+        <MappingFields key={agent} agent={agent} places={places} errors={act.errors} onChange={setPlaces} />
         <p className="xs muted">{t('hooks.behalfText')}</p>
-        <Inline error={error} />
+        <Inline error={act.error} />
       </div>
     </Dialog>
   );

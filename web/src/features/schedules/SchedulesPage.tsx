@@ -5,10 +5,10 @@ import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { agentsQuery } from '../../api/agents';
 import { deleteSchedule, schedulesQuery, turnSchedule, type Schedule } from '../../api/schedules';
-import { Button, ButtonLink, IconButton } from '../../ui/Button';
+import { ButtonLink, IconButton } from '../../ui/Button';
 import { cronInWords } from '../../ui/cron';
-import { Dialog } from '../../ui/Dialog';
-import { Empty, Failed, Inline, SkeletonRows } from '../../ui/Feedback';
+import { DeleteDialog } from '../../ui/DeleteDialog';
+import { Empty, Failed, SkeletonRows } from '../../ui/Feedback';
 import { humanize } from '../../ui/format';
 import { Menu } from '../../ui/Menu';
 import { Page } from '../../ui/Page';
@@ -17,7 +17,6 @@ import { toastProblem } from '../../ui/problem';
 import { State } from '../../ui/State';
 import { Table } from '../../ui/Table';
 import { Time } from '../../ui/Time';
-import { toast } from '../../ui/toast';
 import { EditDialog } from './EditDialog';
 import { zone } from './plan';
 import css from './Schedules.module.css';
@@ -54,7 +53,7 @@ function ScheduleTable({ rows }: { rows: Schedule[] }) {
         { id: 'state', head: t('runs.state'), cell: (each) => <State name={each.state} quiet={each.state === 'active'} /> },
         { id: 'acts', head: t('common.more'), hideHead: true, end: true, cell: (each) => each.i_may_change && <Acts schedule={each} title={title(each)} onEdit={() => setEditing(each)} onDelete={() => setLeaving(each)} /> },
       ]} />
-      {leaving && <DeleteDialog schedule={leaving} title={title(leaving)} onClose={() => setLeaving(null)} />}
+      {leaving && <DeleteDialog title={t('schedules.deleteTitle', { what: title(leaving) })} text={t('schedules.deleteText')} remove={() => deleteSchedule(leaving.id)} onClose={() => setLeaving(null)} />}
       {editing && <EditDialog schedule={editing} onClose={() => setEditing(null)} />}
     </>
   );
@@ -103,34 +102,7 @@ function Acts({ schedule, title, onEdit, onDelete }: { schedule: Schedule; title
       ...(schedule.state === 'active' ? [{ label: t('run.pause'), icon: <Pause />, onSelect: () => void turn('pause') }] : []),
       ...(schedule.state === 'paused' ? [{ label: t('run.resume'), icon: <Play />, onSelect: () => void turn('resume') }] : []),
       ...(schedule.i_may_edit && schedule.state !== 'ended' ? [{ label: t('schedules.edit'), icon: <Pencil />, onSelect: onEdit }] : []),
-      { label: t('schedules.delete'), icon: <Trash2 />, danger: true, onSelect: onDelete },
+      { label: t('common.delete'), icon: <Trash2 />, danger: true, onSelect: onDelete },
     ]} trigger={(props) => <IconButton label={label} {...props}><Ellipsis size={16} aria-hidden /></IconButton>} />
-  );
-}
-
-function DeleteDialog({ schedule, title, onClose }: { schedule: Schedule; title: string; onClose: () => void }) {
-  const { t } = useTranslation();
-  const [error, setError] = useState<unknown>(null);
-  const [busy, setBusy] = useState(false);
-  const go = async () => {
-    setBusy(true);
-    try {
-      await deleteSchedule(schedule.id);
-      toast(t('schedules.deleted'));
-      onClose();
-    } catch (problem) {
-      setError(problem);
-      setBusy(false);
-    }
-  };
-  return (
-    <Dialog open onClose={onClose} title={t('schedules.deleteTitle', { what: title })} footer={
-      <>
-        <Button onClick={onClose}>{t('common.cancel')}</Button>
-        <Button look="danger" busy={busy} onClick={() => void go()} icon={<Trash2 size={14} aria-hidden />}>{t('schedules.delete')}</Button>
-      </>
-    }>
-      <div className="col"><p className="sm ink2">{t('schedules.deleteText')}</p><Inline error={error} /></div>
-    </Dialog>
   );
 }
