@@ -1,21 +1,25 @@
-"""LangGraph under replay: the same ids and the same order every time.
+"""LangGraph and asyncio under replay: the same ids and the same order every time.
 
 Outside of a run nothing changes. Inside of one, the random ids of messages and checkpoints come from the run, and
 finished branches are taken in the order in which they started instead of the order of a set. This replaces names in
 four modules of the pinned langgraph version; tests/replay notice when that stops working.
+
+`asyncio.as_completed` starts what it is given in the order of a set, and `asyncio.wait` gives sets: under replay each
+call would be given the answer of another. Inside of a run both keep the order in which they were given.
 """
 
 from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable, Iterator, MutableSet
 from types import ModuleType
 from typing import Any
 
 from chargehand.agents.runtime import running
 
 _installed = False
+_REAL_AS_COMPLETED, _REAL_WAIT = asyncio.as_completed, asyncio.wait
 
 
 class _Shim(ModuleType):
@@ -42,6 +46,8 @@ def install() -> None:
     import langgraph.pregel._messages as messages
     import langgraph.pregel._runner as runner
 
+    asyncio.as_completed = _as_completed  # pyright: ignore[reportAttributeAccessIssue]  # as asyncio's, in order
+    asyncio.wait = _wait  # pyright: ignore[reportAttributeAccessIssue]  # as above
     real_uuid6 = checkpoint.uuid6
     message.uuid = _Shim(uuid, uuid4=_uuid4)  # pyright: ignore[reportAttributeAccessIssue]  # a module stands in
     messages.uuid4 = _uuid4  # pyright: ignore[reportPrivateImportUsage]  # its own import is what it looks up
@@ -79,6 +85,56 @@ async def _ordered_wait(
     timeout: float | None = None,  # noqa: ASYNC109  # asyncio.wait's own signature
     return_when: str = asyncio.ALL_COMPLETED,
 ) -> tuple[list[asyncio.Future[Any]], list[asyncio.Future[Any]]]:
-    given = list(futures)
-    done, _ = await asyncio.wait(given, timeout=timeout, return_when=return_when)
+    given = list(dict.fromkeys(futures))
+    done, _ = await _REAL_WAIT(given, timeout=timeout, return_when=return_when)
     return [one for one in given if one in done], [one for one in given if one not in done]
+
+
+class InOrder(MutableSet[Any]):
+    """A set that is walked in the order in which it was filled."""
+
+    def __init__(self, items: Iterable[Any] = ()) -> None:
+        self._items = dict.fromkeys(items)
+
+    def __contains__(self, item: object) -> bool:
+        return item in self._items
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._items)
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def add(self, value: Any) -> None:
+        self._items[value] = None
+
+    def discard(self, value: Any) -> None:
+        self._items.pop(value, None)
+
+
+async def _wait(
+    fs: Iterable[asyncio.Future[Any]],
+    *,
+    timeout: float | None = None,  # noqa: ASYNC109  # asyncio.wait's own signature
+    return_when: str = asyncio.ALL_COMPLETED,
+) -> tuple[MutableSet[asyncio.Future[Any]], MutableSet[asyncio.Future[Any]]]:
+    if running() is None:
+        return await _REAL_WAIT(fs, timeout=timeout, return_when=return_when)
+    done, pending = await _ordered_wait(fs, timeout=timeout, return_when=return_when)
+    return InOrder(done), InOrder(pending)
+
+
+def _as_completed(fs: Iterable[Awaitable[Any]], *, timeout: float | None = None) -> Any:
+    if running() is None:
+        return _REAL_AS_COMPLETED(fs, timeout=timeout)
+    return _REAL_AS_COMPLETED([_begun(one) for one in dict.fromkeys(fs)], timeout=timeout)
+
+
+def _begun(one: Awaitable[Any]) -> asyncio.Future[Any]:
+    """As a task that is yet to end: those that have ended would be given in the order of a set."""
+    task = asyncio.ensure_future(one)
+    return asyncio.ensure_future(_result(task)) if task.done() else task
+
+
+async def _result(task: asyncio.Future[Any]) -> Any:
+    return await task

@@ -17,7 +17,9 @@ _WAIT = "wait with `await chargehand.sleep_until(chargehand.now() + …)`, which
 _CHANCE = "take it from the run's input, or make it in a node marked with `@io_node`"
 _SURROUNDINGS = "read it when the module is imported, or in a node marked with `@io_node`"
 _IO = "use a connector's tool, or mark the function with `@io_node`, which runs it as an activity"
-_ORDER = "wait with `asyncio.gather`, which keeps the order, or take the finished ones in the order of a list of yours"
+_ORDER = (
+    "write `asyncio.…`, which keeps the order inside a run where a name imported from it may not, or `asyncio.gather`"
+)
 _HASH = "take `hashlib`'s, which is the same in every process"
 _MODEL = "ask through `chat_model(…)`, which is recorded and budgeted"
 
@@ -82,6 +84,8 @@ def _of_call(source: Source, call: ast.Call) -> Iterator[tuple[ast.expr, str, st
     called = source.resolve(call.func)
     name = _name(called)
     way_out = _IO if _on_path(source, call) else _way_out(name)
+    if way_out == _ORDER and isinstance(call.func, ast.Attribute):  # as agents.determinism has it
+        way_out = ""
     if name in _UNLESS_GIVEN_A_TIME and not call.args:
         way_out = _TIME
     if called is not UNKNOWN and _seeded(name, call):

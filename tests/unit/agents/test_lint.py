@@ -455,7 +455,7 @@ def test_a_comment_with_a_reason_allows_a_finding_and_one_without_does_not(check
         ("[await attempt(look) for _ in {1, 2}]", "non-deterministic-call", "walked in another order", "sorted"),
         ("for _ in set(state): await attempt(look)", "non-deterministic-call", "walked in another order", "sorted"),
         ("hash('x')", "non-deterministic-call", "`hash`", "hashlib"),
-        ("await asyncio.wait([])", "non-deterministic-call", "`asyncio.wait`", "asyncio.gather"),
+        ("await wait([])", "non-deterministic-call", "`wait`", "asyncio.gather"),
     ],
 )
 def test_what_another_process_would_do_otherwise_is_found(
@@ -463,7 +463,7 @@ def test_what_another_process_would_do_otherwise_is_found(
 ) -> None:
     report = check(
         f"""
-        import asyncio
+        from asyncio.tasks import wait
         SEEN, KNOWN, COUNT = [], dict(), 0
         async def node(state):
             {body}
