@@ -90,8 +90,7 @@ def test_a_lead_suggests_less_and_what_runs_is_decided_afresh(stack: Stack) -> N
         instead={"amount": "600.00", "reason": "Half, as agreed."},
     )
     assert denied.json()["state"] == "rejected"
-    again = waiting(stack, "amy", run, "approval")
-    assert again["id"] != asked["id"]
+    again = waiting(stack, "amy", run, "approval", but=asked["id"])
     assert "Refund 600.00" in again["sentence"]
     assert "Half, as agreed." in again["sentence"], "all that was suggested is asked for, not the amount alone"
     assert answer(stack, "amy", again["id"]).status_code == 403
