@@ -127,8 +127,8 @@ class RunEvent:
     Kinds: run.started, run.paused, run.resumed, run.stopping, run.stays, run.succeeded, run.failed, run.stopped;
     node.started, node.finished, node.waiting, node.failed; call.proposed, call.asked, call.reminded, call.closed,
     call.retry, call.in_doubt, call.settled; model.asked, model.answered, model.retry; person.asked, person.reminded,
-    person.answered, person.expired; agent.started, agent.finished; timer.started, timer.fired; event.received;
-    undo.started; note; custom.
+    person.answered, person.expired; agent.started, agent.finished; timer.started, timer.fired; event.awaited
+    (where nothing else tells of it), event.received; undo.started; note; custom.
     """
 
     run: str

@@ -52,6 +52,8 @@ class TemporalRuntime(Delegating):
         self.answers: dict[str, Answer] = {}
         self.inbox: list[SentEvent] = []
         self.seen: set[str] = set()
+        self.event_waits = 0
+        self.events_taken = 0
         self.tiers: frozenset[str] | None = None
 
     def at_boundary(self, graph: RunCheckpointer) -> None:
@@ -214,15 +216,23 @@ class TemporalRuntime(Delegating):
     async def wait_for(self, event: str, *, within: timedelta | None, step: str) -> Any:
         await self._begin()
         until = workflow.now() + within if within else None
-        wait_id = f"event-{self.journal.seq}"
+        self.event_waits += 1
+        wait_id = f"event-{self.event_waits}"
         with self.journal.waiting("event", wait_id, f"Waits for {event!r}", node=step, until=until):
             if not any(one.name == event for one in self.inbox):
+                if not self.journal.untold:  # begun together with another wait: it is told with an event, or not at all
+                    self.journal.add("event.awaited", {"name": event}, step=step)
                 await self._tell()
-            await self._until(lambda: any(one.name == event for one in self.inbox), until)
-        found = next((one for one in self.inbox if one.name == event), None)
+            while True:
+                taken = self.events_taken
+                await self._until(lambda: any(one.name == event for one in self.inbox), until)
+                found = next((one for one in self.inbox if one.name == event), None)
+                if found is not None or self.events_taken == taken:  # else another branch took it first
+                    break
         if found is None:
             return None
         self.inbox.remove(found)
+        self.events_taken += 1
         self.journal.add("event.received", {"name": event}, step=step)
         return found.payload
 

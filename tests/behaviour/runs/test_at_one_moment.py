@@ -1,0 +1,78 @@
+"""What happens to a run at one moment, twice, or again: nothing is sent that should not be, and nothing that came is
+lost.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+from langgraph.graph import START, StateGraph
+from typing_extensions import TypedDict
+
+from chargehand import agent, tool, wait_for
+from chargehand.connectors.declare import Result
+from chargehand.testing import World, ask_for, world
+
+PEOPLE = {"person:li": ("lead",)}
+SECONDS = 1.5
+
+
+class Made(Result):
+    number: str
+
+
+@tool(effect="write", delivery="keyed", connector="shop", says="Order {what}")
+async def order(what: str) -> Made:
+    """Order something."""
+
+
+@tool(effect="irreversible", delivery="keyed", connector="shop", says="Pay for {number}")
+async def pay(number: str) -> Made:
+    """Pay for an order; asks first."""
+
+
+class State(TypedDict, total=False):
+    out: Any
+
+
+ANSWERS = {"shop.order": lambda what: {"number": what}, "shop.pay": lambda number: {"number": number}}
+
+
+def clerk(work: Callable[[], Awaitable[Any]]) -> Any:
+    async def works(_state: State) -> State:
+        return {"out": await work()}
+
+    graph = StateGraph(State)
+    graph.add_node("works", works)
+    graph.add_edge(START, "works")
+    return agent(graph, name="clerk", owner="group:shop", tools=[order, pay])
+
+
+def shop(folder: Path, work: Callable[[], Awaitable[Any]], **more: Any) -> Any:
+    return world(folder, [clerk(work)], tools=ANSWERS, policy=ask_for("shop.pay", people=PEOPLE), **more)
+
+
+async def waits(here: World, run: str, kind: str, count: int = 1) -> None:
+    async def found() -> bool | None:
+        waiting = (await here.runs.get(here.person("amy"), run)).waiting
+        return True if sum(one.kind == kind for one in waiting) >= count else None
+
+    await here.until(found, f"{run} to wait for {kind}")
+
+
+async def test_one_event_is_for_one_of_those_that_wait_for_it(tmp_path: Path) -> None:
+    async def work() -> Any:
+        return await asyncio.gather(wait_for("shipped"), wait_for("shipped"), wait_for("paid", within="30d"))
+
+    async with shop(tmp_path, work) as here:
+        amy = here.person("amy")
+        run = await here.start("clerk", {})
+        await waits(here, run.id, "event", 3)
+        await here.runs.send(amy, run.id, "shipped", 1)
+        await here.runs.send(amy, run.id, "paid", 3)
+        await here.runs.send(amy, run.id, "shipped", 2)
+        *both, paid = (await here.end(run.id)).result["out"]
+        assert (sorted(both), paid) == ([1, 2], 3), "whoever is first"
