@@ -201,6 +201,7 @@ class Calls(Hops):
                     self.journal.add("call.reminded", {"approval": approval.id, "kind": kind}, step=step)
                     await self._remind(kind, approval.id)
         self._closed(opened, tool, step, position)
+        self._go_on()  # approved and stopped in one moment: nothing has been sent, and nothing is
 
     def _closed(self, opened: dict[str, Any], tool: str, step: str, position: int) -> None:
         data = {"approval": opened.pop("asked"), "tool": tool, "position": position}

@@ -5,6 +5,7 @@ lost.
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,9 @@ from typing import Any
 from langgraph.graph import START, StateGraph
 from typing_extensions import TypedDict
 
-from chargehand import agent, tool, wait_for
+from chargehand import agent, call, tool, wait_for
 from chargehand.connectors.declare import Result
+from chargehand.runs.model import SIGNAL_APPROVAL
 from chargehand.testing import World, ask_for, world
 
 PEOPLE = {"person:li": ("lead",)}
@@ -76,3 +78,31 @@ async def test_one_event_is_for_one_of_those_that_wait_for_it(tmp_path: Path) ->
         await here.runs.send(amy, run.id, "shipped", 2)
         *both, paid = (await here.end(run.id)).result["out"]
         assert (sorted(both), paid) == ([1, 2], 3), "whoever is first"
+
+
+async def test_what_is_approved_and_stopped_at_one_moment_is_not_sent(tmp_path: Path) -> None:
+    inside, go_on = threading.Event(), threading.Event()
+
+    async def compute() -> None:
+        await wait_for("compute")
+        inside.set()
+        go_on.wait(SECONDS)  # what comes meanwhile, the run hears of at once
+
+    async def work() -> Any:
+        await asyncio.gather(call(pay, number="1"), compute())
+
+    async with shop(tmp_path, work) as here:
+        amy = here.person("amy")
+        run = await here.start("clerk", {})
+        asked = await here.approval(run.id)
+        await waits(here, run.id, "event")
+        while here.chores:
+            here.chores.pop().cancel()  # the outbox would tell it of the approval before
+        await here.verdict(asked, by="li")
+        await here.runs.send(amy, run.id, "compute", None)
+        assert await asyncio.to_thread(inside.wait, SECONDS)
+        await here.temporal.client.get_workflow_handle(run.id).signal(SIGNAL_APPROVAL, asked.id)
+        await here.runs.stop(amy, run.id, "wrong customer")
+        go_on.set()
+        assert (await here.end(run.id)).state == "stopped"
+        assert here.connectors.did("shop.pay") == []
