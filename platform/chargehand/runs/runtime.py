@@ -92,6 +92,7 @@ class TemporalRuntime(Delegating):
                 raise BadInput(answer.error or answer.unavailable, field="chat_model", value=request["tier"])
             self.journal.add("model.retry", {"position": position, "why": answer.unavailable}, step=step)
             await self._pause(timedelta(seconds=seconds))
+            await self._hold()
 
     async def model_tiers(self) -> frozenset[str]:
         if self.tiers is None:

@@ -13,10 +13,11 @@ from typing import Any
 from langgraph.graph import START, StateGraph
 from typing_extensions import TypedDict
 
-from chargehand import agent, call, tool, wait_for
+from chargehand import agent, call, chat_model, tool, wait_for
 from chargehand.connectors.declare import Result
+from chargehand.errors import Unavailable
 from chargehand.runs.model import SIGNAL_APPROVAL
-from chargehand.testing import World, ask_for, world
+from chargehand.testing import ScriptedModel, World, ask_for, world
 
 PEOPLE = {"person:li": ("lead",)}
 SECONDS = 1.5
@@ -106,3 +107,33 @@ async def test_what_is_approved_and_stopped_at_one_moment_is_not_sent(tmp_path: 
         go_on.set()
         assert (await here.end(run.id)).state == "stopped"
         assert here.connectors.did("shop.pay") == []
+
+
+async def test_a_paused_run_does_not_ask_a_model_again(tmp_path: Path) -> None:
+    class Down(ScriptedModel):
+        asked = 0
+
+        async def ask(self, request: Any, tell: Any = None) -> Any:
+            self.asked += 1
+            if self.asked == 1:
+                raise Unavailable("The model does not answer.")
+            return await super().ask(request, tell)
+
+    async def work() -> Any:
+        return (await chat_model("light").ainvoke("Hello?")).content
+
+    model = Down(["Hello."])
+    async with shop(tmp_path, work, model=model) as here:
+        amy = here.person("amy")
+        run = await here.start("clerk", {})
+
+        async def retries() -> bool | None:
+            return True if any(one.kind == "model.retry" for one in await here.events(run.id)) else None
+
+        await here.until(retries, "the model to be down")
+        await here.runs.pause(amy, run.id, "let me look")
+        await here.skip(seconds=5)
+        await waits(here, run.id, "pause")
+        assert model.asked == 1
+        await here.runs.resume(amy, run.id)
+        assert (await here.end(run.id)).result["out"] == "Hello."
