@@ -54,12 +54,14 @@ class _Task:
     slots: list[Slot] = field(default_factory=list[Slot])
     marks: list[Slot] = field(default_factory=list[Slot])
     marked: int = 0
-    carried: bool = False
+    again_from_top: bool = False
+    """After an interrupt, or in another history; an attempt that LangGraph makes anew begins with nothing."""
     kept: list[Slot] = field(default_factory=list[Slot])
     """What lasts of attempts before, and was not asked for again yet."""
 
     def again(self, generation: int, attempt: int) -> None:
         self.generation, self.attempt, self.cursor, self.marked = generation, attempt, 0, 0
+        self.again_from_top = True
 
     def take_kept(self, fingerprint: str) -> Slot | None:
         found = next((one for one in self.kept if one.fingerprint == fingerprint), None)
@@ -94,7 +96,7 @@ class Ledger:
     def slot(self, task: str, attempt: int, fingerprint: str) -> Slot:
         """The next leaf of a task: a recorded one if the task is being run again, else a new one."""
         known = self._task(task, attempt)
-        if known.cursor < len(known.slots) and known.slots[known.cursor].fingerprint != fingerprint:
+        if known.cursor < len(known.slots) and not _brought_forward(known.slots, known.cursor, fingerprint):
             known.kept += [one for one in known.slots[known.cursor :] if one.lasts]
             del known.slots[known.cursor :]  # the node took another way this time; what follows is new
         if known.cursor == len(known.slots):
@@ -130,13 +132,12 @@ class Ledger:
     def mark(self, task: str, attempt: int, kind: str) -> Slot:
         """A place for what is no effect and yet not the same twice: the time, an event that came.
 
-        It is settled only for a task from another history, which is told what it was told there.
+        It is settled only for a task that is being run again from its top, which is told what it was told before.
         """
         if not task:
             return Slot(_ELSEWHERE, kind)
         known = self._task(task, attempt)
-        there = known.marked < len(known.marks) and known.marks[known.marked].fingerprint == kind
-        if not (known.carried and there):
+        if not (known.again_from_top and _brought_forward(known.marks, known.marked, kind)):
             del known.marks[known.marked :]
             known.marks.append(Slot(_ELSEWHERE, kind))
         known.marked += 1
@@ -169,7 +170,7 @@ class Ledger:
                 [Slot(**{**one, "answer": _answer(one["answer"])}) for one in many] for many in lists
             )
             # Of another generation: when it begins here, it is being run again.
-            task = ledger._tasks[name] = _Task(_ELSEWHERE, 0, slots=slots, marks=marks, carried=True)
+            task = ledger._tasks[name] = _Task(_ELSEWHERE, 0, slots=slots, marks=marks)
             task.kept = kept[0] if kept else []  # a history from before this was kept has two lists
         return ledger
 
@@ -183,6 +184,18 @@ class Ledger:
         elif known.generation != self.generation:
             known.again(self.generation, attempt)
         return known
+
+
+def _brought_forward(slots: list[Slot], at: int, fingerprint: str) -> bool:
+    """Put the next one of that fingerprint at this place, if there is one.
+
+    What a node does at once comes in another order when it is run again: what was waited for is there at once.
+    """
+    found = next((n for n in range(at, len(slots)) if slots[n].fingerprint == fingerprint), None)
+    if found is None:
+        return False
+    slots.insert(at, slots.pop(found))
+    return True
 
 
 def _slot(slot: Slot) -> dict[str, Any]:

@@ -36,6 +36,14 @@ def test_what_follows_another_way_is_new() -> None:
     assert not ask(ledger, "c").settled
 
 
+def test_what_was_done_at_once_may_come_in_another_order() -> None:
+    ledger = Ledger()
+    for leaf in "abcb":
+        ask(ledger, leaf).settle(leaf)
+    ledger.resumed()
+    assert [ask(ledger, leaf).position for leaf in "bcabx"] == [1, 2, 0, 3, 4]
+
+
 def test_a_retried_node_does_it_anew() -> None:
     ledger = Ledger()
     ask(ledger, "a").settle(1)

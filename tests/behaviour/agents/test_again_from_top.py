@@ -1,0 +1,85 @@
+"""A node that stops at an interrupt runs again from its top: nothing before it is waited for, asked or said twice."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from langgraph.graph import START, StateGraph
+from langgraph.types import interrupt
+from typing_extensions import TypedDict
+
+from chargehand import agent, ask_person, call, note, now, tool, wait_for
+from chargehand.connectors.declare import Result
+
+
+class Number(Result):
+    value: int
+
+
+@tool(effect="read", delivery="safe", connector="lab", says="Double {x}")
+async def double(x: int) -> Number:
+    """Double a number."""
+
+
+class State(TypedDict, total=False):
+    said: list[Any]
+
+
+def asks(node: Any) -> Any:
+    graph = StateGraph(State)
+    graph.add_node("node", node)
+    graph.add_edge(START, "node")
+    return agent(graph, name="asks", owner="group:lab", tools=[double])
+
+
+async def answer_all(here: Any, run: Any, *answers: str) -> None:
+    for one in answers:
+        await here.runs.answer(here.person("amy"), (await here.task(run.id)).id, one)
+
+        async def taken(so_far: int = answers.index(one) + 1) -> bool | None:
+            kinds = [event.kind for event in await here.events(run.id)]
+            return kinds.count("person.answered") >= so_far or kinds[-1] == "run.succeeded" or None
+
+        await here.until(taken, "the answer to be taken")
+
+
+async def test_an_event_that_came_before_the_interrupt_is_not_waited_for_again(governed: Any) -> None:
+    times: list[Any] = []
+
+    async def node(_: State) -> State:
+        times.append(now())
+        paid = await wait_for("paid")
+        note("It is paid.")
+        return {"said": [paid, interrupt("Send it?")]}
+
+    async def people(here: Any, run: Any) -> None:
+        async def waits() -> Any:
+            return (await here.runs.get(here.person("amy"), run.id)).waiting or None
+
+        await here.until(waits, "the run to wait")
+        await here.runs.send(here.person("amy"), run.id, "paid", {"amount": "5"})
+        await answer_all(here, run, "yes")
+
+    run = await governed(asks(node), {}, meanwhile=people)
+    assert run.result == {"said": [{"amount": "5"}, "yes"]}
+    assert run.kinds().count("note") == 1
+    assert len(set(times)) == 1
+
+
+async def test_what_was_asked_at_once_is_asked_once(governed: Any) -> None:
+    async def chain() -> int:
+        first = await call(double, x=1)
+        return (await call(double, x=first.value)).value
+
+    async def node(_: State) -> State:
+        number, colour = await asyncio.gather(chain(), ask_person("Which colour?", to="person:amy"))
+        return {"said": [number, colour, interrupt("Sure?")]}
+
+    async def people(here: Any, run: Any) -> None:
+        await answer_all(here, run, "blue", "yes")
+
+    run = await governed(asks(node), {}, meanwhile=people, tools={"lab.double": lambda x: {"value": x * 2}})
+    assert run.result == {"said": [4, "blue", "yes"]}
+    assert run.kinds().count("person.asked") == 2
+    assert len(run.calls("lab.double")) == 2
