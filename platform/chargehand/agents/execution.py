@@ -16,9 +16,8 @@ from langgraph.runtime import RunControl
 from langgraph.types import Command, Interrupt
 from pydantic_core import to_jsonable_python
 
-from chargehand.agents import watching
+from chargehand.agents import determinism, lineage, watching
 from chargehand.agents.checkpointer import NOT_BEGUN, THREAD, RunCheckpointer
-from chargehand.agents.determinism import install
 from chargehand.agents.model import AgentSpec
 from chargehand.agents.runtime import Runtime, use
 from chargehand.agents.where import path, where
@@ -27,7 +26,8 @@ Answers = Callable[[list[Interrupt]], Awaitable[Mapping[str, Any]]]
 _MODES = ["values", "tasks", "custom"]
 BREAKPOINT = "breakpoint"
 
-install()
+determinism.install()
+lineage.install()
 
 
 async def execute(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import pytest
+from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import START, StateGraph
 from langgraph.types import interrupt
 from typing_extensions import TypedDict
@@ -22,6 +24,11 @@ async def double(x: int) -> Number:
     """Double a number."""
 
 
+@tool(effect="irreversible", delivery="keyed", connector="lab", says="Pay {x}")
+async def pay(x: int) -> Number:
+    """Pay an amount."""
+
+
 class State(TypedDict, total=False):
     said: list[Any]
 
@@ -30,7 +37,7 @@ def asks(node: Any) -> Any:
     graph = StateGraph(State)
     graph.add_node("node", node)
     graph.add_edge(START, "node")
-    return agent(graph, name="asks", owner="group:lab", tools=[double])
+    return agent(graph, name="asks", owner="group:lab", tools=[double, pay])
 
 
 async def answer_all(here: Any, run: Any, *answers: str) -> None:
@@ -83,3 +90,51 @@ async def test_what_was_asked_at_once_is_asked_once(governed: Any) -> None:
     assert run.result == {"said": [4, "blue", "yes"]}
     assert run.kinds().count("person.asked") == 2
     assert len(run.calls("lab.double")) == 2
+
+
+def paying(how: dict[str, Any]) -> Any:
+    async def pays(state: State) -> State:
+        return {"said": [(await call(pay, x=state["said"][0])).value]}
+
+    graph = StateGraph(State)
+    graph.add_node("pays", pays)
+    graph.add_edge(START, "pays")
+    return graph.compile(**how)
+
+
+@pytest.mark.parametrize(
+    ("compiled", "called"),
+    [
+        pytest.param({}, {}, id="as-it-is"),
+        pytest.param({"checkpointer": False}, {}, id="without-checkpointer"),
+        pytest.param({}, {"configurable": {"thread_id": "a thread of its own"}}, id="with-a-thread-of-its-own"),
+        pytest.param({"checkpointer": True}, {}, id="that-remembers"),
+    ],
+)
+async def test_what_a_graph_that_the_node_calls_has_done_is_done_once(
+    governed: Any, compiled: dict[str, Any], called: Any
+) -> None:
+    below = paying(compiled)
+
+    async def node(_: State) -> State:
+        paid = [await below.ainvoke({"said": [x]}, called) for x in (1, 2)]
+        return {"said": [*paid, interrupt("Sure?")]}
+
+    async def people(here: Any, run: Any) -> None:
+        await answer_all(here, run, "yes")
+
+    run = await governed(asks(node), {}, meanwhile=people, tools={"lab.pay": lambda x: {"value": x}})
+    assert run.result == {"said": [{"said": [1]}, {"said": [2]}, "yes"]}
+    assert run.effects("lab.pay") == [{"x": 1}, {"x": 2}]
+
+
+async def test_a_memory_that_all_runs_would_share_is_refused(governed: Any) -> None:
+    below = paying({"checkpointer": InMemorySaver()})
+
+    async def node(_: State) -> State:
+        return {"said": [await below.ainvoke({"said": [1]}, {"configurable": {"thread_id": "expert"}})]}
+
+    run = await governed(asks(node), {}, tools={"lab.pay": lambda x: {"value": x}})
+    assert "which all runs share" in run.detail.failure.detail
+    assert "checkpointer=True" in run.detail.failure.way_out
+    assert run.effects("lab.pay") == []
