@@ -65,6 +65,7 @@ class Delegating(Calls):
         tool = f"agent.{agent}"
         self.journal.add("agent.started", {"agent": agent, "run": child.run}, step=step)
         await self._tell()
+        await self._hold()
         given = RunInput(
             run=child.run,
             agent=agent,
