@@ -40,6 +40,7 @@ WITHOUT: dict[str, str] = {
     "runs/triggers/hook_store.py:count_deliveries": BY_ID,
     "runs/triggers/intake_store.py:insert_intake": WRITES,
     "runs/held_up_store.py:_rows": WITHIN,
+    "runs/pause_store.py:end_what_began": BY_ID,
     "runs/pause_store.py:mark_pause_told": BY_ID,
     "runs/triggers/schedule_store.py:move_on": BY_ID,
     "runs/triggers/schedule_store.py:note_run": BY_ID,

@@ -26,7 +26,7 @@ from chargehand.clock import iso
 from chargehand.database import Database, Transaction
 from chargehand.errors import BadInput, Conflict, Forbidden, NotFound, RuntimeUnavailable
 from chargehand.identity.model import SignedIn
-from chargehand.runs import rows, store
+from chargehand.runs import pause_store, rows, store
 from chargehand.runs.activities import RunFacts
 from chargehand.runs.client import Connect
 from chargehand.runs.ending import end
@@ -34,6 +34,7 @@ from chargehand.runs.following import Place, follow
 from chargehand.runs.model import (
     ENDED,
     QUEUE_AGENTS,
+    SIGNAL_STOP,
     Page,
     PersonTask,
     RunDetail,
@@ -41,7 +42,7 @@ from chargehand.runs.model import (
     RunState,
     RunText,
 )
-from chargehand.runs.payloads import RunInput
+from chargehand.runs.payloads import RunInput, Stop
 from chargehand.runs.retry import Retries
 from chargehand.runs.rows import dumps
 from chargehand.runs.starts import Policy, may_start, may_steer, may_use, new_row, not_narrowed, run_record, write_start
@@ -67,7 +68,7 @@ class RunService:
         self.agents = agents
         self.policy = policy
         self.history_events = settings().history_events
-        self.steering = Steering(db, client, policy, self.get)
+        self.steering = Steering(db, client, policy, self.get, self.begin)
         self.retries = Retries(db, agents, policy, self.get)
 
     # Start
@@ -128,8 +129,8 @@ class RunService:
         found = await self._write_start(row)
         return found["id"], found["agent_version"]
 
-    async def begin(self, row: Mapping[str, Any]) -> None:
-        """Have Temporal run it; harmless when it does already. Raises RuntimeUnavailable."""
+    async def begin(self, row: Mapping[str, Any], stop: Stop | None = None) -> None:
+        """Have Temporal run it, or stop it as it begins; harmless when it does already. Raises RuntimeUnavailable."""
         client = await self.client()
         given = RunInput(
             run=row["id"],
@@ -149,11 +150,18 @@ class RunService:
                     id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
                     id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
                     static_summary=row["agent"],
+                    start_signal=SIGNAL_STOP if stop else None,
+                    start_signal_args=[stop] if stop else [],
                 )
         except RPCError as error:
             if error.status is not RPCStatusCode.ALREADY_EXISTS:
                 raise RuntimeUnavailable(f"Temporal did not take the run: {error.message}.") from error
-        await self.db.write(lambda tx: store.set_state(tx, row["id"], "running", of=("starting",)))
+
+        def unit(tx: Transaction) -> None:
+            if not store.set_state(tx, row["id"], "running", of=("starting",)):
+                pause_store.end_what_began(tx, row["id"])
+
+        await self.db.write(unit)
 
     async def begin_written(self, tenant: str, run: str) -> None:
         """Begin a run that was written just now. Raises RuntimeUnavailable: then the outbox begins it."""
@@ -241,7 +249,7 @@ class RunService:
         """Stop a run: gently, its step is finished and what can be taken back is; hard, it just ends.
 
         Raises:
-            NotFound, Conflict (it has ended), Forbidden, RuntimeUnavailable.
+            NotFound, Conflict (it has ended), Forbidden.
         """
         return await self.steering.stop(who, run, reason, hard=hard)
 

@@ -1,12 +1,12 @@
 """How people steer a run that is under way: stop it, pause it, let it go on, send it an event.
 
-The person for whom it runs may; for anybody else policy decides (`chargehand.steer_runs`). Pauses are written first
-and told by the outbox until Temporal has acknowledged them.
+The person for whom it runs may; for anybody else policy decides (`chargehand.steer_runs`). Stops and pauses are
+written first, and told by the outbox until Temporal has acknowledged them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -32,7 +32,7 @@ LONGEST_EVENT_NAME = 100
 
 
 class Steering:
-    """Owned by a RunService; `get` is its own."""
+    """Owned by a RunService; `get` and `begin` are its own."""
 
     def __init__(
         self,
@@ -40,45 +40,41 @@ class Steering:
         client: Connect,
         policy: Policy,
         get: Callable[[SignedIn, str], Awaitable[RunDetail]],
+        begin: Callable[[Mapping[str, Any], Stop], Awaitable[None]],
     ) -> None:
         self.db = db
         self.client = client
         self.policy = policy
         self.get = get
+        self.begin = begin
 
     async def stop(self, who: SignedIn, run: str, reason: str, *, hard: bool) -> RunDetail:
         """See `RunService.stop`."""
         detail = await self._open(who, run, act="stop", hard=hard)
-        client = await self.client()
-        handle = client.get_workflow_handle(run)
+        said = {"by": who.principal.id, "reason": reason, "at": iso(clock.now())}
 
         def unit(tx: Transaction) -> None:
             if hard:
-                self._end_at_once(tx, who, detail, reason)
-            elif store.set_state(tx, run, "stopping", of=OPEN):
+                done = self._end_at_once(tx, who, detail, reason)
+            elif done := store.set_state(tx, run, "stopping", of=OPEN):
                 log.append(tx, run_record(who, detail, {"event": "stopping", "reason": reason, "hard": False}))
                 withdraw(tx, detail.tenant, run, "The run is being stopped.")
+            if done:
+                pause_store.say_stop(tx, detail.tenant, run, hard=hard, **said)
 
         await self.db.write(unit)
-        try:
-            if hard:
-                await handle.terminate(reason=f"{who.principal.id}: {reason}")
-            else:
-                await handle.signal(SIGNAL_STOP, Stop(by=who.principal.id, reason=reason))
-        except RPCError as error:
-            if error.status is not RPCStatusCode.NOT_FOUND:
-                raise RuntimeUnavailable(f"Temporal did not take the stop: {error.message}.") from error
-        return await self.get(who, run)
+        return await self._told(who, run)
 
-    def _end_at_once(self, tx: Transaction, who: SignedIn, run: RunDetail, reason: str) -> None:
-        """With the runs of other agents that it handed over to: Temporal ends those with it."""
+    def _end_at_once(self, tx: Transaction, who: SignedIn, run: RunDetail, reason: str) -> bool:
+        """Whether it was open. With the runs of other agents that it handed over to: Temporal ends those with it."""
         said = {"reason": reason, "hard": True}
         failure = {"detail": f"Stopped at once: {reason}", "kind": "stopped"}
-        end(tx, run.tenant, run.id, "stopped", recorder(who, run), failure=failure, detail=said)
+        ended = end(tx, run.tenant, run.id, "stopped", recorder(who, run), failure=failure, detail=said)
         for child in store.children(tx.connection, run.tenant, run.id):
             row = store.find_run(tx.connection, child, run.tenant)
             if row is not None and row["state"] in OPEN:
                 self._end_at_once(tx, who, rows.detail(row, (), ""), reason)
+        return ended
 
     async def pause(self, who: SignedIn, run: str, reason: str) -> RunDetail:
         """See `RunService.pause`."""
@@ -114,25 +110,49 @@ class Steering:
         return await self._told(who, run)
 
     async def tell_pauses(self, run: str = "") -> int:
-        """Tell runs what was said of pausing; how many heard it. Raises RuntimeUnavailable."""
+        """Tell runs what was said of pausing and stopping; how many heard it. Raises RuntimeUnavailable."""
         untold = await self.db.read(lambda connection: pause_store.untold_pauses(connection, run))
         told = 0
         for row in untold:
-            given = Pause(number=row["number"], paused=row["paused"], by=row["by"], reason=row["reason"])
-            client = await self.client()
             try:
                 with telemetry.within(row["trace_id"]):
-                    await client.get_workflow_handle(row["run"]).signal(SIGNAL_PAUSE, given)
+                    await self._tell(row)
             except RPCError as error:
                 if error.status is not RPCStatusCode.NOT_FOUND:
-                    raise RuntimeUnavailable(f"Temporal did not take the pause: {error.message}.") from error
-                if row["state"] not in ENDED:
-                    continue  # the run of another agent, which its parent is about to begin
+                    raise RuntimeUnavailable(f"Temporal did not take what was said: {error.message}.") from error
+                if not await self._is_over(row):
+                    continue
             await self.db.write(
                 lambda tx, of=row["run"], number=row["number"]: pause_store.mark_pause_told(tx, of, number)
             )
             told += 1
         return told
+
+    async def _tell(self, row: Mapping[str, Any]) -> None:
+        """Raises RPCError; NOT_FOUND: it has ended, or has not begun."""
+        by, reason = row["by"], row["reason"]
+        handle = (await self.client()).get_workflow_handle(row["run"])
+        if row["stop"] == "hard":
+            await handle.terminate(reason=f"{by}: {reason}")
+        elif row["stop"]:
+            await handle.signal(SIGNAL_STOP, Stop(by=by, reason=reason))
+        else:
+            await handle.signal(SIGNAL_PAUSE, Pause(number=row["number"], paused=row["paused"], by=by, reason=reason))
+
+    async def _is_over(self, row: Mapping[str, Any]) -> bool:
+        """Whether nobody is left to tell it to, as Temporal does not run it. Raises RuntimeUnavailable."""
+        if row["state"] in ENDED:
+            if row["events"] or not row["parent"]:
+                return True
+            # The run of another agent, which its parent may be about to begin.
+            above = await self.db.read(lambda connection: store.state_of(connection, row["tenant"], row["parent"]))
+            return above is None or above in ENDED
+        if row["stop"] and not row["parent"]:
+            written = await self.db.read(lambda connection: store.find_run(connection, row["run"], row["tenant"]))
+            if written is not None and not written["events"]:  # it was stopped before it began: it does both at once
+                await self.begin(written, Stop(by=row["by"], reason=row["reason"]))
+            return True
+        return False
 
     async def send(self, who: SignedIn, run: str, name: str, payload: Any, *, event_id: str) -> None:
         """See `RunService.send`."""

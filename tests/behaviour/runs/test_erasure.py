@@ -424,7 +424,7 @@ NAMES_AND_TIMES = re.compile(
     r".*_(at|by|due|key|run|hash|agent|revision|version|digest|until|zone|in_by|draft|as|id|to|of)|address|agent|alert|approval|at"
     r"|amount|batch|by|chain|cost|cron|currency|cursor|delivery|digest|each|effect|excluded|field|grant|handed_over"
     r"|holder|hook|id|key|kind|mandate|mapping|model|name|nodes?|outcome|overlap|parent|person|pin|principal|proposal|quorums"
-    r"|requester|retry_from|rules|run|scheme|scope|secret|since|state|step|tenant|tier|title|to|tool|total|total_used|until|verdict|version"
+    r"|requester|retry_from|rules|run|scheme|scope|secret|since|state|step|stop|tenant|tier|title|to|tool|total|total_used|until|verdict|version"
 )
 """Columns that hold ids, names of things and of people who act, numbers, times."""
 
