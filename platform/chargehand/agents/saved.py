@@ -1,7 +1,8 @@
 """A graph's state as text, and back: for the few times that it leaves the process that runs it.
 
-LangGraph's own serialiser writes it (messages, pydantic models, dataclasses, enums, dates, Decimals, sets …). What
-does not come back as it was is refused when it is written, not discovered when it is read.
+LangGraph's own serialiser writes it (messages, pydantic models, dataclasses, enums, dates, Decimals, sets …), and
+tuples as what they are, which it gives back as lists. What does not come back as it was is refused when it is written,
+not discovered when it is read.
 """
 
 from __future__ import annotations
@@ -9,9 +10,11 @@ from __future__ import annotations
 import logging
 from base64 import b64decode, b64encode
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
+from langgraph.types import Command
 
 from chargehand.errors import BadInput
 
@@ -32,14 +35,14 @@ def dumps(state: Any, *, what: str = "state") -> str:
     if type(state) is str:  # a large text is the common large value, and costs nothing to keep as it is
         return f"text {state}"
     try:
-        kind, data = _serialiser.dumps_typed(state)
-        back = _serialiser.loads_typed((kind, data))
+        text, different = _kept(state, what)
+        if different:
+            text, different = _kept(state, what, tuples=True)
     except (TypeError, ValueError) as error:
         raise BadInput(f"it can't be kept: {error}", field=what, way_out=_WAY_OUT) from None
-    different = _different(state, back, what)
     if different:
         raise BadInput("it does not come back as it was kept", field=different, way_out=_WAY_OUT)
-    return f"{kind} {b64encode(data).decode()}"
+    return text
 
 
 def loads(text: str) -> Any:
@@ -47,7 +50,42 @@ def loads(text: str) -> Any:
     kind, _, data = text.partition(" ")
     if kind == "text":
         return data
+    if kind == "tuples":
+        return _without(loads(data))
     return _serialiser.loads_typed((kind, b64decode(data)))
+
+
+@dataclass(frozen=True, slots=True)
+class Tuple:
+    """Stands for a tuple in what is written."""
+
+    items: list[Any]
+
+
+def _kept(state: Any, what: str, *, tuples: bool = False) -> tuple[str, str]:
+    """The text, and the place of what would not come back from it."""
+    kind, data = _serialiser.dumps_typed(_with(state) if tuples else state)
+    text = f"{'tuples ' if tuples else ''}{kind} {b64encode(data).decode()}"
+    return text, _different(state, loads(text), what)
+
+
+def _with(value: Any) -> Any:
+    if type(value) is dict:
+        return {name: _with(one) for name, one in cast("dict[Any, Any]", value).items()}
+    if type(value) in (list, tuple):
+        items = [_with(one) for one in cast("list[Any]", value)]
+        return items if type(value) is list else Tuple(items)
+    return replace(cast("Any", value), update=_with(value.update)) if isinstance(value, Command) else value
+
+
+def _without(value: Any) -> Any:
+    if isinstance(value, Tuple):
+        return tuple(_without(one) for one in value.items)
+    if type(value) is dict:
+        return {name: _without(one) for name, one in cast("dict[Any, Any]", value).items()}
+    if type(value) is list:
+        return [_without(one) for one in cast("list[Any]", value)]
+    return replace(cast("Any", value), update=_without(value.update)) if isinstance(value, Command) else value
 
 
 _WAY_OUT = "Keep plain data, messages, dataclasses or pydantic models of a module's top level in a graph's state."
