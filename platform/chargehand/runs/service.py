@@ -82,7 +82,7 @@ class RunService:
             NotFound: no such agent.
             BadInput: the input does not fit; names the field. Nothing was started.
             Forbidden: policy does not let this person start it; says which rule.
-            Conflict: the request key was used for another agent or input.
+            Conflict: the request key was used for another agent or input, or by somebody else.
         """
         spec = self.agents.find(agent)
         may_use(who, spec)
@@ -100,6 +100,8 @@ class RunService:
             retry_of=retry_of,
         )
         found = await self._write_start(row)
+        if found["principal"] != row.principal:  # neither its id nor what came of it is told
+            raise Conflict(f"Somebody else used the key {request_key!r}.", way_out="Use a fresh key.")
         if (found["agent"], found["input"]) != (row.agent, row.input):
             raise Conflict(
                 f"The key {request_key!r} was used for another start ({found['id']}).", way_out="Use a fresh key."

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field, field_validator
+from pydantic import AfterValidator, BaseModel, Field, field_validator
 
 from chargehand.identity.views import Request
+from chargehand.runs.keys import own_key
 from chargehand.runs.model import HeldUpKind, RunState, TaskState, WaitKind
 
 StepKind = Literal["node", "model", "tool", "approval", "task", "timer", "agent", "run"]
@@ -19,19 +20,20 @@ MAX_EVENT_BYTES = 64 * 1024
 MAX_ROWS = 1000
 """How many runs one request starts at most."""
 
+OwnKey = Annotated[str, AfterValidator(own_key)]
 RunAct = Literal["stop", "pause", "resume", "retry", "answer"]
 
 
 class StartRun(Request):
     agent: str = Field(examples=["complaint-resolution"])
     input: dict[str, Any] = Field(description="Checked against the agent's input schema")
-    key: str = Field("", max_length=100, description="The same key starts the same run: a retried request adds none")
+    key: OwnKey = Field("", max_length=100, description="The same key starts the same run: a retried request adds none")
 
 
 class StartRuns(Request):
     agent: str
     rows: list[dict[str, Any]] = Field(min_length=1, max_length=MAX_ROWS)
-    key: str = Field(min_length=1, max_length=100, description="As for one run; row numbers are appended")
+    key: OwnKey = Field(min_length=1, max_length=100, description="As for one run; row numbers are appended")
 
 
 class RowProblem(BaseModel):

@@ -115,7 +115,9 @@ def _write(tx: Transaction, rows: Sequence[store.RunRow], first: int) -> list[Ma
     written: list[Mapping[str, Any]] = []
     for number, row in enumerate(rows, first):
         found = write_start(tx, row)
-        if (found["agent"], found["input"], found["principal"]) != (row.agent, row.input, row.principal):
+        if found["principal"] != row.principal:
+            raise Conflict(f"Somebody else used the key for row {number + 1}.", way_out="Use a fresh key.")
+        if (found["agent"], found["input"]) != (row.agent, row.input):
             raise Conflict(
                 f"The key was used for another row {number + 1} ({found['id']}).", way_out="Use a fresh key."
             )
