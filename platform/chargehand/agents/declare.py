@@ -10,6 +10,7 @@ from typing import Any
 from langgraph.graph import StateGraph
 from pydantic import BaseModel
 
+from chargehand.agents.inputs import input_schema
 from chargehand.agents.model import AgentSpec, Budget, Undo
 from chargehand.connectors.model import Tool
 from chargehand.errors import BadInput
@@ -75,6 +76,12 @@ def agent(
             graph.validate()
         except ValueError as error:
             raise BadInput(f"the graph can't run: {error}", field=f"{name}.graph") from None
+    elif input is None and (kind := input_schema(graph).get("type", "object")) != "object":
+        raise BadInput(
+            f"a run is started with fields by name, and this takes {kind}",
+            field=f"{name}.graph",
+            way_out="Have it take a dict, a typed dict, a dataclass or a pydantic model.",
+        )
     if business_key and input is not None and business_key not in input.model_fields:
         raise BadInput("the business key is a field of the input", field=f"{name}.business_key", value=business_key)
     declared = tuple(tools)

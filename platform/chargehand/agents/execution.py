@@ -18,6 +18,7 @@ from pydantic_core import to_jsonable_python
 
 from chargehand.agents import determinism, lineage, watching
 from chargehand.agents.checkpointer import NOT_BEGUN, THREAD, RunCheckpointer
+from chargehand.agents.inputs import graph_input
 from chargehand.agents.model import AgentSpec
 from chargehand.agents.runtime import Runtime, use
 from chargehand.agents.where import path, where
@@ -43,7 +44,7 @@ async def execute(
     """
     use(runtime)
     config: dict[str, Any] = {"configurable": {"thread_id": THREAD, "__pregel_checkpointer": graph}}
-    given: Any = _graph_input(spec, value) if graph.step == NOT_BEGUN else None
+    given: Any = graph_input(spec.compiled, spec.input_type, value) if graph.step == NOT_BEGUN else None
     while True:
         # What was counted in another history counts here too.
         config["recursion_limit"] = max(1, spec.recursion_limit - (graph.step - runtime.ledger.since))
@@ -145,14 +146,6 @@ def _tell_node(runtime: Runtime, namespace: tuple[str, ...], task: Mapping[str, 
     data = {"node": name, "task": task_id, "error": str(error) if error else ""}
     runtime.record("node.failed" if error else "node.finished", data, step=step)
     runtime.ledger.forget(task_id)
-
-
-def _graph_input(spec: AgentSpec, value: Mapping[str, Any]) -> Any:
-    """The input as Python values; a model's fields, because a graph's channels are its fields."""
-    if spec.input_type is None:
-        return dict(value)
-    parsed = spec.input_type.model_validate(dict(value))
-    return {name: getattr(parsed, name) for name in spec.input_type.model_fields}
 
 
 def to_json(value: Any) -> Any:

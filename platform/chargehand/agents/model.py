@@ -8,12 +8,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from functools import cached_property
-from typing import Any, cast
+from typing import Any
 
 from pydantic import BaseModel
-from pydantic.errors import PydanticSchemaGenerationError, PydanticUserError
-from typing_extensions import is_typeddict
 
+from chargehand.agents import inputs
 from chargehand.agents.forms import duration
 from chargehand.agents.version import content_version
 from chargehand.connectors.model import Tool
@@ -133,42 +132,20 @@ class AgentSpec:
         """JSON Schema of what a run is started with."""
         if self.input_type is not None:
             return self.input_type.model_json_schema()
-        schema = _derived(self.compiled.get_input_jsonschema)
-        builder = getattr(self.compiled, "builder", None)
-        state = getattr(builder, "state_schema", None)
-        if is_typeddict(state) and getattr(builder, "input_schema", None) is state:
-            # LangGraph asks for no field of a state that is also the input: nodes write most of them.
-            return {name: value for name, value in schema.items() if name != "required"}
-        return schema
+        return inputs.input_schema(self.compiled)
 
     @cached_property
     def output_schema(self) -> Mapping[str, Any]:
         """JSON Schema of its result."""
         if self.output_type is not None:
             return self.output_type.model_json_schema()
-        return _derived(self.compiled.get_output_jsonschema)
+        return inputs.derived(self.compiled.get_output_jsonschema)
 
     def undo_for(self, tool: str) -> Undo | None:
         return next((one for one in self.undo if one.tool.name == tool), None)
 
     def tool_names(self) -> frozenset[str]:
         return frozenset(tool.name for tool in self.tools)
-
-
-def _derived(schema: Callable[[], dict[str, Any]]) -> Mapping[str, Any]:
-    """A graph's own schema; any object where its state has no JSON Schema (`typing.TypedDict` before Python 3.12)."""
-    try:
-        return _any_of(schema())
-    except (PydanticUserError, PydanticSchemaGenerationError):
-        return {"type": "object"}
-
-
-def _any_of(schema: Any) -> Any:
-    """A message such as `{"role": "user", "content": "…"}` fits several of LangChain's kinds, and one is enough."""
-    if isinstance(schema, dict):
-        fields = cast("dict[str, Any]", schema)
-        return {"anyOf" if name == "oneOf" else name: _any_of(value) for name, value in fields.items()}
-    return [_any_of(one) for one in cast("list[Any]", schema)] if isinstance(schema, list) else schema
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from typing import Any
 
 from chargehand.agents import watching
 from chargehand.agents.catalog import AgentCatalog
+from chargehand.agents.execution import to_json
 from chargehand.agents.model import AgentSpec
 from chargehand.approvals.model import ApprovalRequest
 from chargehand.approvals.service import ApprovalService
@@ -102,7 +103,8 @@ class World:
         return SignedIn(Principal(TENANT, principal, principal.partition(":")[2].title()), "local")
 
     async def start(self, agent: str, value: Mapping[str, Any], *, by: str = "amy", key: str = "") -> RunDetail:
-        return await self.runs.start(self.person(by), agent, value, request_key=key)
+        """Start a run. Python values in the input (messages, dates, Decimals) are sent as the JSON that they are."""
+        return await self.runs.start(self.person(by), agent, to_json(dict(value)), request_key=key)
 
     async def end(self, run: str) -> RunDetail:
         """The run once it has ended. Fails when it does not within some seconds of real time."""

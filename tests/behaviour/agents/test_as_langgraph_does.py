@@ -8,14 +8,19 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 import pytest
+from langchain.agents import AgentState, create_agent
+from langchain.agents.middleware import AgentMiddleware
+from langchain_core.messages import AIMessage, HumanMessage
 from langgraph.checkpoint.memory import InMemorySaver
-from langgraph.graph import START, StateGraph
+from langgraph.func import entrypoint
+from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.types import Command
 from pydantic import BaseModel, Field, field_validator
 from typing_extensions import TypedDict
 
-from chargehand import agent
+from chargehand import agent, chat_model
 from chargehand.agents.execution import to_json
+from chargehand.errors import BadInput
 
 Build = Callable[[], Any]
 
@@ -154,3 +159,72 @@ async def test_a_state_class_of_the_author_gives_the_fields_that_were_written(
     governed: Any, build: Build, given: Any
 ) -> None:
     assert (await run_governed(governed, build, given)).result == await plainly(build, given)
+
+
+def answer(_: MessagesState) -> Any:
+    return {"messages": [AIMessage("Hello.", id="a")]}
+
+
+@pytest.mark.parametrize(
+    "messages",
+    [
+        [HumanMessage("hi", id="1")],
+        [("user", "hi")],
+        ["hi"],
+        [{"role": "user", "content": "hi"}],
+        [{"type": "human", "content": [{"type": "text", "text": "hi"}]}],
+    ],
+    ids=["message", "pair", "text", "role", "type"],
+)
+async def test_messages_are_given_as_to_langgraph(governed: Any, messages: Any) -> None:
+    build, given = in_a_row(MessagesState, answer), {"messages": messages}
+    plain = await plainly(build, given)
+    run = await run_governed(governed, build, given)
+    assert [(one["type"], one["content"]) for one in run.result["messages"]] == [
+        (one["type"], one["content"]) for one in plain["messages"]
+    ]
+
+
+class Knows(AgentState[Any]):
+    who: str
+
+
+class Recognises(AgentMiddleware[Any, Any, Any]):
+    state_schema = Knows
+
+    async def abefore_agent(self, state: Any, runtime: Any) -> dict[str, Any]:
+        return {"who": "amy"}
+
+
+async def test_a_field_that_a_middleware_writes_is_not_asked_for(governed: Any) -> None:
+    def build() -> Any:
+        return create_agent(chat_model("light"), [], middleware=[Recognises()])
+
+    run = await run_governed(governed, build, {"messages": [("user", "hi")]}, model=["Hello."])
+    assert run.result["who"] == "amy"
+
+
+async def greets(given: Asking) -> str:
+    return f"{given.name} {given.times}"
+
+
+class Asking(BaseModel):
+    name: str
+    times: int = 2
+
+
+@pytest.mark.parametrize("declared", [{}, {"input": Asking}], ids=["annotated", "declared"])
+async def test_an_entrypoint_is_given_the_model_that_it_takes(governed: Any, declared: Any) -> None:
+    run = await run_governed(governed, lambda: entrypoint()(greets), {"name": "Ann"}, declared=declared)
+    assert run.result == "Ann 2"
+    with pytest.raises(BadInput, match="name"):
+        await run_governed(governed, lambda: entrypoint()(greets), {}, declared=declared)
+
+
+async def shouts(word: str) -> str:
+    return word.upper()
+
+
+def test_an_entrypoint_that_no_run_could_be_started_with_is_refused() -> None:
+    with pytest.raises(BadInput, match="takes string"):
+        agent(entrypoint()(shouts), name="shouts", owner="group:lab")
