@@ -24,7 +24,7 @@ from chargehand.models.store import cost_of_runs
 from chargehand.runs import show
 from chargehand.runs.figures import figures, versions
 from chargehand.runs.following import Place, place_of
-from chargehand.runs.model import PersonTask, RunDetail, RunText
+from chargehand.runs.model import RunDetail, RunText
 from chargehand.runs.service import RunService
 from chargehand.runs.story import Story
 from chargehand.runs.triggers import batches
@@ -364,14 +364,13 @@ async def list_tasks(
 ) -> list[PersonTaskView]:
     """Questions of agents that I may answer, and those of my own runs; all with `read_runs`."""
     runs = _runs(request)
-    tasks = await runs.tasks(who, run=run, closed=state == "all")
-    everything = able(request, who)("read_runs")
-
-    def mine(task: PersonTask) -> bool:
-        return runs.may_answer(who, task) or who.principal.id in (task.principal, task.answered_by)
-
-    names = await _names(request, who, {task.answered_by for task in tasks if task.answered_by})
-    return [show.task(task, names, may=runs.may_answer(who, task)) for task in tasks if everything or mine(task)]
+    closed = state == "all"
+    tasks = {task.id: task for task in await runs.tasks(who, run=run, mine=True, own=True, closed=closed)}
+    if able(request, who)("read_runs"):
+        tasks |= {task.id: task for task in await runs.tasks(who, run=run, closed=closed)}
+    found = sorted(tasks.values(), key=lambda task: task.asked_at, reverse=True)
+    names = await _names(request, who, {task.answered_by for task in found if task.answered_by})
+    return [show.task(task, names, may=runs.may_answer(who, task)) for task in found]
 
 
 @router.post("/tasks/{task}/answer", operation_id="answerTask")

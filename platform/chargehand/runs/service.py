@@ -51,6 +51,7 @@ from chargehand.runs.text_store import Said, texts_of
 from chargehand.settings import settings
 
 START = Place()
+MOST_TASKS, MOST_MINE = 200, 1000
 
 
 class RunService:
@@ -340,15 +341,27 @@ class RunService:
     # Person tasks
 
     async def tasks(
-        self, who: SignedIn, *, run: str = "", mine: bool = False, closed: bool = False
+        self, who: SignedIn, *, run: str = "", mine: bool = False, own: bool = False, closed: bool = False
     ) -> list[PersonTask]:
-        """Questions that agents ask: open ones, of one run if named; `mine`: those that `who` may answer."""
-        states = () if closed else ("open",)
+        """Questions that agents ask, newest first: open ones, of one run if named.
+
+        `mine`: those that `who` may answer, however many there are of others; with `own` also those of their runs.
+        """
+        person, tenant = who.principal.id, who.principal.tenant
+        roles = self.policy.roles_of(tenant, person) if mine else ()
+        to = (person, *(f"{kind}:{role}" for role in sorted(roles) for kind in ("role", "group"))) if mine else ()
         found = await self.db.read(
-            lambda connection: store.list_tasks(connection, who.principal.tenant, run=run, states=states)
+            lambda connection: store.list_tasks(
+                connection,
+                tenant,
+                run=run,
+                states=() if closed else ("open",),
+                to=to,
+                person=person if own else "",
+                limit=MOST_MINE if mine else MOST_TASKS,
+            )
         )
-        every = [rows.task(row) for row in found]
-        return [one for one in every if not mine or self.may_answer(who, one)]
+        return [rows.task(row) for row in found]
 
     def may_answer(self, who: SignedIn, task: PersonTask) -> bool:
         """Whether the task is this person's to answer."""

@@ -296,14 +296,27 @@ def find_task(connection: Connection, task: str, tenant: str | None = None) -> R
 
 
 def list_tasks(
-    connection: Connection, tenant: str, *, run: str = "", states: Iterable[str] = (), limit: int = 200
+    connection: Connection,
+    tenant: str,
+    *,
+    run: str = "",
+    states: Iterable[str] = (),
+    to: Sequence[str] = (),
+    person: str = "",
+    limit: int = 200,
 ) -> list[Row]:
+    """Newest first. With `to` only those that are put to one of these; with `person` also those of their runs, and
+    those that they answered.
+    """
     query = select(TASK).where(TASK.c.tenant == tenant)
     if run:
         query = query.where(TASK.c.run == run)
     wanted = tuple(states)
     if wanted:
         query = query.where(TASK.c.state.in_(wanted))
+    if to:
+        own = (TASK.c.principal == person, TASK.c.answered_by == person) if person else ()
+        query = query.where(or_(TASK.c.to.in_(to), *own))
     return _all(connection, query.order_by(TASK.c.asked_at.desc(), TASK.c.id).limit(limit))
 
 
