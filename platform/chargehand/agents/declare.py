@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from langgraph.graph import StateGraph
@@ -16,6 +16,8 @@ from chargehand.connectors.model import Tool
 from chargehand.errors import BadInput
 
 _NAME = re.compile(r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$")
+RECURSION_LIMIT = 100
+NO_LIMIT = 9_999
 _OWNER = re.compile(r"^(person|group):[\w.-]+$")
 
 
@@ -32,7 +34,7 @@ def agent(
     output: type[BaseModel] | None = None,
     business_key: str = "",
     category: str = "",
-    recursion_limit: int = 100,
+    recursion_limit: int | None = None,
     budget: Budget | None = None,
     undo: Iterable[Undo] = (),
     title_zh: str = "",
@@ -45,7 +47,8 @@ def agent(
     of agents, that it may delegate to. `input` is a pydantic model whose titles, descriptions and units make the form
     that starts a run; without it, the graph's own input schema is used. `owner` is `group:…` or `person:…`.
     `business_key` is the input field by which people look for a run. `undo` says how a tool's effect is taken back
-    when the run fails later on.
+    when the run fails later on. `recursion_limit` is the most supersteps between two interrupts: what the graph itself
+    is bound to (`with_config(recursion_limit=…)`), or else 100.
     `title_zh` and `description_zh` are shown to who reads Chinese; a node is named by LangGraph's own
     `add_node(…, metadata={"label": "…", "label_zh": "…"})`, or else by its id.
 
@@ -110,12 +113,19 @@ def agent(
         output_type=output,
         business_key=business_key,
         category=category,
-        recursion_limit=recursion_limit,
+        recursion_limit=limit_of(graph) if recursion_limit is None else recursion_limit,
         budget=budget or Budget(),
         undo=undoing,
         title_zh=title_zh,
         description_zh=description_zh,
     )
+
+
+def limit_of(graph: Any) -> int:
+    """What its author bound it to; not the 9,999 of LangChain's `create_agent`, which is none."""
+    bound: Mapping[str, Any] = getattr(graph, "config", None) or {}
+    limit = int(bound.get("recursion_limit") or NO_LIMIT)
+    return RECURSION_LIMIT if limit == NO_LIMIT else limit
 
 
 def _calling_module() -> str:

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from chargehand.agents import leaves
+from chargehand.agents.declare import RECURSION_LIMIT, limit_of
 from chargehand.agents.lint_model import Finding
 from chargehand.agents.lint_nodes import Level, Node, cycles
 from chargehand.agents.lint_people import asks_person
@@ -194,7 +195,9 @@ def _uses(source: Source, *names: str, tree: ast.AST | None = None) -> bool:
 
 
 def _chose_recursion_limit(spec: AgentSpec) -> bool:
-    """Whether `agent(…)` says a recursion limit; the default is a safety net, no design."""
+    """Whether `agent(…)` or the graph says a recursion limit; the default is a safety net, no design."""
+    if limit_of(spec.graph) != RECURSION_LIMIT:
+        return True
     file, line = declared_at(spec)
     if not line:
         return False

@@ -228,3 +228,21 @@ async def shouts(word: str) -> str:
 def test_an_entrypoint_that_no_run_could_be_started_with_is_refused() -> None:
     with pytest.raises(BadInput, match="takes string"):
         agent(entrypoint()(shouts), name="shouts", owner="group:lab")
+
+
+def counts(state: Log) -> Any:
+    return {"n": state["n"] + 1}
+
+
+async def test_a_graph_keeps_the_recursion_limit_that_it_is_bound_to(governed: Any) -> None:
+    def build() -> Any:
+        graph: Any = StateGraph(Log)
+        graph.add_node("counts", counts)
+        graph.add_edge(START, "counts")
+        graph.add_conditional_edges("counts", lambda state: "counts" if state["n"] < 120 else "__end__")
+        return graph.compile().with_config(recursion_limit=150)
+
+    assert (await run_governed(governed, build, {"log": [], "n": 0})).result["n"] == 120
+    assert agent(build(), name="bound", owner="group:lab").recursion_limit == 150
+    assert agent(build(), name="bound", owner="group:lab", recursion_limit=7).recursion_limit == 7
+    assert agent(create_agent(chat_model("light"), []), name="bound", owner="group:lab").recursion_limit == 100
