@@ -312,4 +312,22 @@ def _sqlite_engine(url: str) -> Engine:
 
 def _postgres_engine(url: str, pool_size: int) -> Engine:
     # Autocommit in the driver here too: one spelling of BEGIN and COMMIT for both databases.
-    return create_engine(url, pool_size=pool_size, isolation_level="AUTOCOMMIT", pool_pre_ping=True)
+    engine = create_engine(url, pool_size=pool_size, isolation_level="AUTOCOMMIT", pool_pre_ping=True)
+
+    def prepare(connection: Any, _record: object) -> None:
+        connection.adapters.register_dumper(str, _dumper())
+
+    event.listen(engine, "connect", prepare)
+    return engine
+
+
+@lru_cache(maxsize=1)
+def _dumper() -> Any:
+    """PostgreSQL keeps no U+0000 in a text. What a mail or a model says may hold one, and would be refused for ever."""
+    from psycopg.types.string import StrDumperUnknown
+
+    class Text(StrDumperUnknown):
+        def dump(self, obj: str) -> Any:
+            return super().dump(obj.replace("\0", "\N{REPLACEMENT CHARACTER}"))
+
+    return Text

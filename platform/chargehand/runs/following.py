@@ -22,6 +22,8 @@ LOOK_SECONDS = 0.25
 LOOK_CLOSELY_SECONDS = 0.1
 CLOSELY_FOR_SECONDS = 2.0
 BATCH = 500
+LARGEST = 2**31 - 1
+"""As a number of an event, which no run has: more is not to be asked of PostgreSQL."""
 
 _PLACE = re.compile(r"(\d{1,18})(?:\.(\d{1,18}))?", re.ASCII)
 
@@ -39,7 +41,7 @@ class Place:
         found = _PLACE.fullmatch(text)
         if found is None:
             raise BadInput("a place in a run's stream is expected, e.g. 12 or 12.3", field="Last-Event-ID", value=text)
-        return cls(int(found[1]), int(found[2] or 0))
+        return cls(*(min(int(number or 0), LARGEST) for number in found.groups()))
 
     def __str__(self) -> str:
         return f"{self.seq}.{self.part}" if self.part else str(self.seq)

@@ -10,6 +10,7 @@ import pytest
 from chargehand import migrations
 from chargehand.database import Database, Transaction
 from chargehand.runs import store
+from chargehand.runs.following import Place, look
 
 MANY = 450
 ODD = '{"x": "100 % of ? and %s"}'
@@ -60,3 +61,19 @@ def test_a_run_has_the_version_on_which_it_began(database: Database) -> None:
     run = database.read_now(lambda connection: store.find_run(connection, "run_1"))
     assert run is not None
     assert run["agent_version"] == "v2"
+
+
+def test_what_holds_a_zero_is_kept_and_found(database: Database) -> None:
+    made = a_run("running")
+    made.title, made.business_key = "Complaint \0 7", "SO\0-7"
+    database.write_now(lambda tx: store.insert_run(tx, made))
+    for wanted in ({"business_key": "SO\0-7"}, {"text": "t \0 7"}):
+        found = database.read_now(lambda connection, wanted=wanted: store.list_runs(connection, "demo", **wanted))
+        assert [one["id"] for one in found] == ["run_1"], wanted
+
+
+def test_a_place_behind_all_events_is_no_error(database: Database) -> None:
+    database.write_now(lambda tx: store.insert_run(tx, a_run("succeeded")))
+    database.write_now(tell)
+    far = Place.parse("999999999999999999.999999999999999999")
+    assert database.read_now(lambda connection: look(connection, "demo", "run_1", far)) == (True, [])
