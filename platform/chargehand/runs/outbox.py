@@ -36,6 +36,8 @@ LOST_EVERY_SECONDS = 15.0
 # Temporal answers about a deployment a few times a second, for everybody together.
 ROUTING_EVERY_SECONDS = 5.0
 LOST_WINDOW = timedelta(hours=1)
+# While no gateway worker was up nobody looked, over a week-end or longer.
+LOST_AT_FIRST = timedelta(days=30)
 # A start is first tried by whoever wrote it; the outbox takes over after a moment.
 START_GRACE = timedelta(seconds=2)
 
@@ -59,6 +61,7 @@ class Outbox:
         self.approvals = approvals
         self.blobs = blobs
         self.schedules = Schedules(db, runs)
+        self._lost_since = clock.now() - LOST_AT_FIRST
         self.routing = RoutingWatch(db, runs.client, settings().tenant)
 
     async def run(self) -> None:
@@ -123,7 +126,7 @@ class Outbox:
         Whoever looks at such a run is told, instead of waiting for ever.
         """
         client = await self.runs.client()
-        since = (clock.now() - LOST_WINDOW).isoformat()
+        now, since = clock.now(), self._lost_since.isoformat()
         query = f"ExecutionStatus IN ('Terminated', 'TimedOut', 'Canceled', 'Failed') AND CloseTime > '{since}'"
         lost = 0
         try:
@@ -133,6 +136,7 @@ class Outbox:
         except RPCError as error:
             if error.status is not RPCStatusCode.UNIMPLEMENTED:  # the test server can't list
                 raise
+        self._lost_since = now - LOST_WINDOW
         return lost
 
     async def _signal(self, run: str, signal: str, argument: Any) -> None:
