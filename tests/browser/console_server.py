@@ -54,9 +54,9 @@ def create() -> FastAPI:
         if path == "freezes" and state != "frozen":
             return JSONResponse([])
         if state == "forbidden":
-            return problem(403, "Amy Chen does not hold a role that grants this.")
+            return problem(403, "Amy Chen does not hold a role that grants “read_runs”.")
         if state == "error":
-            return problem(503, "The database does not answer. Try again in a moment.")
+            return problem(503, "The database could not be read: it does not answer.")
         if state == "slow":
             await asyncio.sleep(60)
         found = samples.answer(request.method, path, dict(request.query_params), empty=state == "empty")

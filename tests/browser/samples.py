@@ -203,7 +203,7 @@ RUNS = [
 SCHEDULES = [
     schedule(1, "active", cron="0 8 * * MON-FRI", words="At 08:00 on Monday through Friday", last_due=ago(hours=26), last_run=RUNS[2].id),
     schedule(2, "active", at=ahead(hours=3)),
-    schedule(3, "paused", cron="30 17 * * 5", words="At 17:30 on Friday", last_due=ago(days=5), last_problem="Policy does not let Amy Chen start this agent."),
+    schedule(3, "paused", cron="30 17 * * 5", words="At 17:30 on Friday", last_due=ago(days=5), last_problem="person:amy may not start Resolve a complaint. No rule lets person:amy use agent.complaint-resolution (write)."),
     schedule(4, "ended", at=ago(days=2), last_due=ago(days=2), last_run=RUNS[3].id),
 ]  # fmt: skip
 HOOKS = [
@@ -398,7 +398,7 @@ KINDS = [
     ("outcome", "erp.get_order", "read", "", "succeeded", "Read order SO-1042"), ("intent", "erp.get_order", "read", "allow", "", "Read order SO-1042"),
     ("verdict", "", "", "", "", "Li Wei approved: Refund 640.00 EUR for order SO-1061"), ("approval_requested", "erp.create_credit_note", "irreversible", "ask", "", "Refund 4,280.00 EUR for order SO-1042"),
     ("decision", "erp.create_credit_note", "irreversible", "deny", "denied", "Refund 9,900.00 EUR for order SO-0991"), ("outcome", "logistics.track_shipment", "read", "", "failed", "Track DE-88120"),
-    ("sign_in", "", "", "", "", "Amy Chen signed in"),
+    ("sign_in", "", "", "", "", "signed_in"), ("run", "", "", "", "", "intake_created"), ("run", "", "", "", "denied", "There is no agent 'complaint-resolution'. Agents here: clerk."),
 ]  # fmt: skip
 
 
@@ -422,7 +422,7 @@ def record_detail(seq: str) -> audit.RecordDetail:
         id=row.id, at=row.at.isoformat(), tenant="demo", kind=row.kind, who=Who(principal="person:amy", chain=("person:amy", f"agent:{AGENT}"), agent=f"agent:{AGENT}", agent_version="3f9a1c7be2d4"),
         run=row.run, tool=row.tool, effect=row.effect, decision=row.decision, outcome=row.outcome, approval=row.approval, business_key=row.business_key,
         digest=DIGEST, call_key=row.call_key, policy_revision="9b2f66a01c", rules=("refund-finance",), arguments={"order": "SO-1042", "amount": "4280.00"},
-        detail={"reasons": [{"sentence": "Refunds above 500 need a customer service lead.", "rule": "refund-finance"}]},
+        detail={"reasons": [{"sentence": "Refunds above 500 need a customer service lead.", "sentences": {"zh": "500 以上的退款需要一位客服主管同意。"}, "rule": "refund-finance"}]},
     )  # fmt: skip
     return audit.RecordDetail(seq=row.seq, record=record, related=record_rows(4)[::-1])
 
@@ -579,8 +579,8 @@ PEOPLE = [
     for n, (principal, name, role) in enumerate([("person:amy", "Amy Chen", "customer-service"), ("person:li", "Li Wei", "customer-service-lead"), ("person:fay", "Fay Novak", "finance"), ("person:ada", "Ada Okafor", "auditor")])
 ]  # fmt: skip
 ALERTS = [
-    risk.AlertView(id="alt_1", level="high", detector="repeated-denials", sentence="7 calls of the same kind were denied within 10 minutes.", agent=f"agent:{AGENT}", tool="erp.create_credit_note", principal="person:amy", run=RUNS[0].id, records=[48_201, 48_204], raised_at=ago(minutes=20), state="open", message_id="", parameters={}, handled_by="", comment=""),
-    risk.AlertView(id="alt_2", level="medium", detector="fast-approval", sentence="A high-risk request was approved in 1.2 seconds.", agent="", tool="", principal="person:max", run="", records=[48_100], raised_at=ago(hours=4), state="open", message_id="", parameters={}, handled_by="", comment=""),
+    risk.AlertView(id="alt_1", level="high", detector="repeated-denials", sentence="person:amy was denied 7 times within an hour: erp.create_credit_note.", agent=f"agent:{AGENT}", tool="erp.create_credit_note", principal="person:amy", run=RUNS[0].id, records=[48_201, 48_204], raised_at=ago(minutes=20), state="open", message_id="", parameters={}, handled_by="", comment=""),
+    risk.AlertView(id="alt_2", level="medium", detector="fast-approval", sentence="person:max approved erp.create_credit_note after 1.2 seconds.", agent="", tool="", principal="person:max", run="", records=[48_100], raised_at=ago(hours=4), state="open", message_id="", parameters={}, handled_by="", comment=""),
 ]  # fmt: skip
 FREEZE = risk.FreezeView(
     id="frz_1",

@@ -106,6 +106,7 @@ def _reasons(decision: Decision) -> dict[str, Any]:
                 "verdict": reason.verdict,
                 "sentence": reason.sentence,
                 "message_id": reason.message_id,
+                **({"sentences": {"zh": chinese}} if (chinese := reason.sentences.get("zh")) else {}),
             }
             for reason in decision.reasons
         ]

@@ -42,3 +42,7 @@ async def test_a_request_is_said_in_the_tools_own_languages_and_may_be_handed_to
     assert "person:amy" not in [one["principal"] for one in offered]
     amy = await sign_in(connect(), "amy")
     assert (await amy.get(f"/api/approvals/{waiting.approval}/candidates")).status_code == 403
+    ada = await sign_in(connect(), "ada")
+    (row,) = (await ada.get("/api/log", params={"q": "kind:decision run:run_test"})).json()["items"]
+    kept = (await ada.get(f"/api/log/records/{row['id']}")).json()["record"]["detail"]["reasons"]
+    assert {one["sentences"]["zh"] for one in kept} == {why["sentences"]["zh"] for why in shown["why"]}

@@ -1,4 +1,5 @@
 import i18n from 'i18next';
+import { worded } from './sentences';
 
 /** What the server says for people: a sentence, sentences by language, or a message to translate. */
 type Said = { sentence?: string; sentences?: Record<string, string>; message_id?: string; parameters?: Record<string, unknown> };
@@ -11,7 +12,7 @@ export function said({ sentence = '', sentences, message_id: id, parameters }: S
     const key = `message.${id.replaceAll('.', '_')}`;
     if (i18n.exists(key)) return i18n.t(key, parameters);
   }
-  return sentence || sentences?.['en'] || '';
+  return worded(sentence || sentences?.['en'] || '');
 }
 
 /** Text by language, as policies and tools keep it. */

@@ -2,10 +2,12 @@ import { CloudOff, Lock, type LucideIcon } from 'lucide-react';
 import type { ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Problem } from '../api/problem';
+import { worded } from '../i18n/sentences';
 import { Button } from './Button';
 import css from './Feedback.module.css';
 import { told } from './problem';
 import { Tile, type Tone } from './State';
+import { Words } from './Words';
 
 type EmptyProps = { icon: LucideIcon; title: string; text?: string; tone?: Tone; children?: ReactNode };
 
@@ -25,7 +27,7 @@ export function Empty({ icon, title, text, tone = 'accent', children }: EmptyPro
 export function Failed({ error, onRetry }: { error?: unknown; onRetry?: () => void }) {
   const { t } = useTranslation();
   if (error instanceof Problem && error.status === 403) {
-    return <Empty icon={Lock} tone="idle" title={t('common.noPermission')} text={error.message || t('common.noPermissionText')} />;
+    return <Empty icon={Lock} tone="idle" title={t('common.noPermission')} text={worded(error.message) || t('common.noPermissionText')} />;
   }
   const { title, detail } = told(error);
   const text = error instanceof Problem && error.status > 0 ? [title, detail].filter(Boolean).join(' · ') : t('common.loadFailedText');
@@ -58,7 +60,7 @@ export function Inline({ error }: { error: unknown }) {
     <div className={css.inline} role="alert">
       <p className="med">{title}</p>
       {detail && <p lang="en">{detail}</p>}
-      {problem?.wayOut && <p lang="en">{problem.wayOut}</p>}
+      {problem?.wayOut && <p><Words text={problem.wayOut} /></p>}
     </div>
   );
 }

@@ -1,12 +1,15 @@
 import i18n from 'i18next';
 import { Problem } from '../api/problem';
+import { translated } from '../i18n/sentences';
 import { toast } from './toast';
 
-/** What went wrong: `title` in the viewer's language, `detail` as the server says it where that is another one. */
+/** What went wrong, in the viewer's language; `detail` quotes the server where its sentence is not known in it. */
 export type Told = { title: string; detail: string };
 
-/** By the code of the error, which is stable; the server's sentence, which says more, is English. */
+/** The server's sentence where it is translated; else by the code of the error, which is stable, with the sentence beside it. */
 export function inWords(code: string, sentence: string): Told {
+  const whole = translated(sentence);
+  if (whole) return { title: whole, detail: '' };
   const kind = code.replaceAll('-', '_');
   const own = i18n.exists(`problem.${kind}`) ? i18n.t(`problem.${kind}`) : '';
   if (i18n.language === 'en' || !own) return { title: sentence || own, detail: '' };

@@ -1,6 +1,7 @@
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { giveVerdicts, type ApprovalSummary } from '../../api/approvals';
+import { worded } from '../../i18n/sentences';
 import { Button } from '../../ui/Button';
 import { Inline } from '../../ui/Feedback';
 import { toast } from '../../ui/toast';
@@ -19,7 +20,7 @@ export function Batch({ items, onDone }: { items: ApprovalSummary[]; onDone: () 
     try {
       const given = await giveVerdicts({ approve, items: items.map(({ id, digest }) => ({ id, digest })), comment: '' });
       toast(t(approve ? 'approvals.approvedMany' : 'approvals.deniedMany', { count: given.done.length }), approve ? 'approved' : 'rejected');
-      for (const refused of given.refused) toast(refused.detail, 'failed');
+      for (const refused of given.refused) toast(worded(refused.detail), 'failed');
       onDone();
     } catch (problem) {
       setError(problem);

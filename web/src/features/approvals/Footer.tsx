@@ -7,6 +7,7 @@ import { Button } from '../../ui/Button';
 import { Inline } from '../../ui/Feedback';
 import { TextArea } from '../../ui/Field';
 import { preferences } from '../../ui/preferences';
+import { Words } from '../../ui/Words';
 import css from './Footer.module.css';
 import { emphasised } from './look';
 
@@ -29,7 +30,7 @@ export function Footer({ approval, asking, busy, comment, error, onComment, onPr
   const amount = emphasised(approval);
   const keys = preferences.get().singleKeys;
   if (approval.state !== 'pending') return null;
-  if (!approval.i_may_answer) return <footer className={css.footer}><p className="sm ink2">{approval.why_not || t('approvals.notYou')}</p></footer>;
+  if (!approval.i_may_answer) return <footer className={css.footer}><p className="sm ink2">{approval.why_not ? <Words text={approval.why_not} /> : t('approvals.notYou')}</p></footer>;
   if (asking) {
     return (
       <footer className={css.footer} role="alertdialog" aria-label={t('approvals.confirm')} data-asking>
@@ -43,12 +44,12 @@ export function Footer({ approval, asking, busy, comment, error, onComment, onPr
   }
   return (
     <footer className={css.footer}>
-      {error !== null && <div className={css.error}>{error instanceof Problem && error.status === 409 ? <p role="alert" className={css.conflict}>{error.message || t('approvals.conflict')}</p> : <Inline error={error} />}</div>}
+      {error !== null && <div className={css.error}>{error instanceof Problem && error.status === 409 ? <p role="alert" className={css.conflict}>{error.message ? <Words text={error.message} /> : t('approvals.conflict')}</p> : <Inline error={error} />}</div>}
       <div className={css.comment}>
         <TextArea hideLabel label={t('approvals.comment')} placeholder={t('approvals.comment')} maxLength={2000} rows={1} value={comment} onChange={(event) => onComment(event.target.value)} />
       </div>
       {onSuggest && <button type="button" className={`link sm ${css.suggest}`} onClick={onSuggest}>{t('approvals.suggest')}</button>}
-      {approval.i_may_only_deny && <p className="sm ink2">{approval.why_not}</p>}
+      {approval.i_may_only_deny && <p className="sm ink2"><Words text={approval.why_not} /></p>}
       <div className={css.buttons}>
         <Button look="deny" busy={busy} onClick={() => onPress(false)} keys={keys ? 'D' : undefined}>{t('approvals.deny')}</Button>
         <Button look="approve" busy={busy} disabled={approval.i_may_only_deny} onClick={() => onPress(true)} keys={keys ? 'A' : undefined}>{t('approvals.approveWhat', { what: amount }).trim()}</Button>

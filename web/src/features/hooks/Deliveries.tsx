@@ -3,6 +3,7 @@ import { Link } from '@tanstack/react-router';
 import i18n from 'i18next';
 import { useTranslation } from 'react-i18next';
 import { deliveriesQuery, type Delivery, type Hook } from '../../api/hooks';
+import { worded } from '../../i18n/sentences';
 import { Dialog } from '../../ui/Dialog';
 import { Failed, SkeletonRows } from '../../ui/Feedback';
 import { State } from '../../ui/State';
@@ -13,7 +14,7 @@ import css from './Hooks.module.css';
 /** Why a stranger's request was refused, in words of ours; what a message said is quoted. */
 function refusal(why: string): string {
   const kind = why.replaceAll(' ', '_');
-  return i18n.exists(`hooks.whyRefused.${kind}`) ? i18n.t(`hooks.whyRefused.${kind}`) : why;
+  return i18n.exists(`hooks.whyRefused.${kind}`) ? i18n.t(`hooks.whyRefused.${kind}`) : worded(why);
 }
 
 /** What came lately, and what became of it. */

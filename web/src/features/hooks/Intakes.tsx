@@ -15,6 +15,7 @@ import { toastProblem } from '../../ui/problem';
 import { State } from '../../ui/State';
 import { Table } from '../../ui/Table';
 import { Time } from '../../ui/Time';
+import { Words } from '../../ui/Words';
 import { EditDialog } from './EditDialog';
 import css from './Hooks.module.css';
 import { NewIntakeDialog } from './NewIntakeDialog';
@@ -78,7 +79,7 @@ function Last({ intake }: { intake: Intake }) {
   return (
     <span className={css.what}>
       {intake.last_run ? <Link className="link" to="/runs/$run" params={{ run: intake.last_run }}><Time at={intake.last_at} as="relative" /></Link> : <Time at={intake.last_at} as="relative" />}
-      {intake.last_problem && <span className="xs muted break">{intake.last_problem}</span>}
+      {intake.last_problem && <span className="xs muted break"><Words text={intake.last_problem} /></span>}
     </span>
   );
 }

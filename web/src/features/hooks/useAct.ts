@@ -1,10 +1,11 @@
 import { useRef, useState } from 'react';
 import { Problem } from '../../api/problem';
+import { wordedAtField } from '../../i18n/sentences';
 import type { Errors } from '../../ui/form/validate';
 
 /** What the server refuses, by the field that it names: `arguments.to` stands at `arguments/to`. */
 const refused = (error: unknown): Errors =>
-  error instanceof Problem ? Object.fromEntries(error.fields.map((each) => [each.field.replaceAll('.', '/'), each.detail])) : {};
+  error instanceof Problem ? Object.fromEntries(error.fields.map((each) => [each.field.replaceAll('.', '/'), wordedAtField(each.detail)])) : {};
 
 /** The one act of a dialog: busy while it goes on; what is refused stands at its field, which gets the focus, and what was typed stays. */
 export function useAct() {

@@ -4,6 +4,7 @@ import { useId, useRef, useState, type KeyboardEvent } from 'react';
 import { useTranslation } from 'react-i18next';
 import { fieldsQuery } from '../../api/log';
 import type { Problem } from '../../api/problem';
+import { worded } from '../../i18n/sentences';
 import { complete } from './complete';
 import css from './FilterBar.module.css';
 
@@ -60,7 +61,7 @@ export function FilterBar({ q, problem, onApply }: FilterBarProps) {
         {text && <button type="button" className={css.icon} aria-label={t('log.clear')} onClick={() => { setText(''); onApply(''); }}><X size={14} aria-hidden /></button>}
         <button type="button" className={css.apply} disabled={text.trim() === q} onClick={() => { setOpen(false); onApply(text.trim()); }}>{t('log.apply')}<CornerDownLeft size={13} aria-hidden /></button>
       </div>
-      <p id={`${list}-help`} className={problem ? css.problem : 'hidden'} role={problem ? 'alert' : undefined}>{problem ? [problem.message, problem.wayOut].filter(Boolean).join(' ') : t('log.filterHelp')}</p>
+      <p id={`${list}-help`} className={problem ? css.problem : 'hidden'} role={problem ? 'alert' : undefined}>{problem ? [problem.message, problem.wayOut].filter(Boolean).map(worded).join(' ') : t('log.filterHelp')}</p>
       <ul id={list} role="listbox" aria-label={t('log.completions')} className={css.list} hidden={items.length === 0}>
         {items.map((item, i) => (
           <li key={`${item.kind}:${item.insert}`} id={`${list}-${i}`} role="option" aria-selected={i === at} className={css.option} onMouseDown={(event) => { event.preventDefault(); take(i); }} onMouseMove={() => setAt(i)}>

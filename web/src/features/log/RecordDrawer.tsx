@@ -13,6 +13,7 @@ import { Time } from '../../ui/Time';
 import { ProofStatus } from './ProofStatus';
 import css from './RecordDrawer.module.css';
 import { stateOf } from './RecordTable';
+import { recordInWords } from './words';
 
 type RecordDrawerProps = { seq: number; onClose: () => void; onOpen: (seq: number) => void; onFilter: (q: string) => void };
 
@@ -27,14 +28,14 @@ export function RecordDrawer({ seq, onClose, onOpen, onFilter }: RecordDrawerPro
   );
 }
 
-type Reason = { sentence?: string; message_id?: string; parameters?: Record<string, unknown>; rule?: string; verdict?: string };
+type Reason = { sentence?: string; sentences?: Record<string, string>; message_id?: string; parameters?: Record<string, unknown>; rule?: string; verdict?: string };
 
 function Body({ detail, onOpen, onFilter }: { detail: RecordDetail; onOpen: (seq: number) => void; onFilter: (q: string) => void }) {
   const { t } = useTranslation();
   const { record } = detail;
   const reasons = (Array.isArray(record.detail?.['reasons']) ? record.detail['reasons'] : []) as Reason[];
   const self = detail.related.find((row) => row.seq === detail.seq);
-  const title = (self && said(self)) || t(`log.kinds.${record.kind}`, { defaultValue: humanize(record.kind) });
+  const title = recordInWords(self, record.kind);
   return (
     <div className={css.body}>
       <div>
@@ -47,7 +48,7 @@ function Body({ detail, onOpen, onFilter }: { detail: RecordDetail; onOpen: (seq
           <h3 className="heading">{t('log.decisionExplained')}</h3>
           <div className={css.decision} data-tone={record.decision}>
             {record.decision && <State name={record.decision} />}
-            {reasons.map((reason, i) => <p key={i} className="sm">{said({ sentence: reason.sentence ?? '', message_id: reason.message_id, parameters: reason.parameters })}{reason.rule && <code className="mono muted"> {reason.rule}</code>}</p>)}
+            {reasons.map((reason, i) => <p key={i} className="sm">{said(reason)}{reason.rule && <code className="mono muted"> {reason.rule}</code>}</p>)}
             {reasons.length === 0 && record.rules && record.rules.length > 0 && <p className="row wrap">{record.rules.map((rule) => <code key={rule} className="mono">{rule}</code>)}</p>}
           </div>
         </section>

@@ -2,13 +2,13 @@ import { useVirtualizer } from '@tanstack/react-virtual';
 import { useEffect, useRef, useState, type KeyboardEvent } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { RecordRow } from '../../api/log';
-import { said } from '../../i18n/said';
 import { Skeleton } from '../../ui/Feedback';
 import { humanize, number, principalName } from '../../ui/format';
 import { usePhone } from '../../ui/useMedia';
 import { State } from '../../ui/State';
 import { Time } from '../../ui/Time';
 import css from './RecordTable.module.css';
+import { recordInWords } from './words';
 
 type RecordTableProps = { rows: RecordRow[]; total: number | undefined; more: boolean; loading: boolean; onMore: () => void; selected: number | undefined; onOpen: (seq: number) => void };
 
@@ -69,7 +69,7 @@ function Cells({ row }: { row: RecordRow }) {
     <>
       <span role="cell" data-column="time"><Time at={row.at} /></span>
       <span role="cell" data-column="what">
-        <span className="med">{said(row) || t(`log.kinds.${row.kind}`, { defaultValue: humanize(row.kind) })}</span>
+        <span className="med">{recordInWords(row, row.kind)}</span>
         {row.tool && <span className="mono muted"> {row.tool}</span>}
       </span>
       <span role="cell" data-column="about">{row.business_key}</span>

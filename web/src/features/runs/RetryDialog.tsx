@@ -8,6 +8,7 @@ import { retryRun, retryStepsQuery, type Run } from '../../api/runs';
 import { Button } from '../../ui/Button';
 import { Dialog } from '../../ui/Dialog';
 import { Inline, SkeletonRows } from '../../ui/Feedback';
+import { Words } from '../../ui/Words';
 import css from './RetryDialog.module.css';
 
 /** Take a run up again: at a step, where what took effect is not done again, or from its input. `from` is a node. */
@@ -49,7 +50,7 @@ export function RetryDialog({ run, from = '', onClose }: { run: Run; from?: stri
             {offered.map((step) => (
               <label key={step.number} className={css.step} data-off={step.refused !== '' || undefined}>
                 <input type="radio" name={name} value={step.nodes[0]} checked={chosen === step.nodes[0]} disabled={step.refused !== ''} onChange={() => setChosen(step.nodes[0]!)} />
-                <span><span className="med">{step.nodes.map(label).join(', ')}</span>{step.refused && <span className="xs muted">{step.refused}</span>}</span>
+                <span><span className="med">{step.nodes.map(label).join(', ')}</span>{step.refused && <span className="xs muted"><Words text={step.refused} /></span>}</span>
               </label>
             ))}
             <label className={css.step}>
@@ -58,7 +59,7 @@ export function RetryDialog({ run, from = '', onClose }: { run: Run; from?: stri
             </label>
           </fieldset>
         )}
-        {steps.data?.refused && <p className="sm ink2">{steps.data.refused}</p>}
+        {steps.data?.refused && <p className="sm ink2"><Words text={steps.data.refused} /></p>}
         <Inline error={steps.error ?? error} />
       </div>
     </Dialog>

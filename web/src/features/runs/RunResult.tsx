@@ -6,6 +6,7 @@ import { money } from '../../ui/format';
 import { Json } from '../../ui/Json';
 import { inWords } from '../../ui/problem';
 import { Facts } from '../../ui/Table';
+import { Words } from '../../ui/Words';
 import css from './RunResult.module.css';
 
 const isPlain = (value: unknown) => value === null || ['string', 'number', 'boolean'].includes(typeof value);
@@ -20,7 +21,7 @@ export function RunResult({ run, schema }: { run: Run; schema: Schema }) {
         <h2 className="heading row"><TriangleAlert size={16} aria-hidden />{t('run.failed')}</h2>
         <p className="break">{why.title}</p>
         {why.detail && <p className="break sm" lang="en">{why.detail}</p>}
-        {run.failure.way_out && <p className="sm" lang="en">{run.failure.way_out}</p>}
+        {run.failure.way_out && <p className="sm"><Words text={run.failure.way_out} /></p>}
         {(run.failure.node || run.failure.line) && <p className="xs mono">{[run.failure.node, run.failure.line].filter(Boolean).join(' · ')}</p>}
       </section>
     );

@@ -6,6 +6,7 @@ import { dueQuery } from '../../api/schedules';
 import { cronInWords } from '../../ui/cron';
 import { CheckField, Segmented, SelectField, TextField } from '../../ui/Field';
 import { date, locale } from '../../ui/format';
+import { Words } from '../../ui/Words';
 import css from './Schedules.module.css';
 import { cronOf, localTime, OFTEN, zone, type Often, type Plan } from './plan';
 
@@ -57,7 +58,7 @@ function Due({ cron }: { cron: string }) {
   const asked = useDeferredValue(cron);
   const due = useQuery({ ...dueQuery(asked, zone()), enabled: asked.split(' ').length === 5, placeholderData: (old) => old, retry: false });
   const words = cronInWords(cron);
-  if (due.isError && due.error instanceof Problem && due.error.status === 422) return <p className={css.wrong} role="alert">{due.error.message}</p>;
+  if (due.isError && due.error instanceof Problem && due.error.status === 422) return <p className={css.wrong} role="alert"><Words text={due.error.message} /></p>;
   return (
     <div className={css.due} role="status">
       {words && <p className="med">{words}</p>}

@@ -17,6 +17,7 @@ import { toastProblem } from '../../ui/problem';
 import { State } from '../../ui/State';
 import { Table } from '../../ui/Table';
 import { Time } from '../../ui/Time';
+import { Words } from '../../ui/Words';
 import { EditDialog } from './EditDialog';
 import { zone } from './plan';
 import css from './Schedules.module.css';
@@ -82,7 +83,7 @@ function Last({ schedule }: { schedule: Schedule }) {
     <span className={css.last}>
       {schedule.last_run ? <Link className="link" to="/runs/$run" params={{ run: schedule.last_run }}><Time at={schedule.last_due} as="relative" /></Link> : <Time at={schedule.last_due} as="relative" />}
       {schedule.runs > 1 && <span className="xs muted">{t('schedules.runsSoFar', { count: schedule.runs })}</span>}
-      {schedule.last_problem && <span className={css.problem}>{schedule.last_problem}</span>}
+      {schedule.last_problem && <span className={css.problem}><Words text={schedule.last_problem} /></span>}
     </span>
   );
 }

@@ -5,6 +5,7 @@ import { useTranslation } from 'react-i18next';
 import type { Agent } from '../../api/agents';
 import { checkRows, startRows } from '../../api/runs';
 import type { Schemas } from '../../api/client';
+import { wordedAtField } from '../../i18n/sentences';
 import { Button } from '../../ui/Button';
 import { Inline } from '../../ui/Feedback';
 import { resolve, titleOf, type Schema } from '../../ui/form/schema';
@@ -85,7 +86,7 @@ function Preview({ parsed, problems, schema }: { parsed: Parsed; problems: Probl
   const properties = resolve(schema, schema).properties ?? {};
   const columns: Column<Row>[] = [
     { id: 'row', head: t('start.row'), cell: (row) => row.index + 1 },
-    ...(problems.length ? [{ id: 'problem', head: t('start.problem'), cell: (row: Row) => <span className={css.bad}>{row.problems.map((each) => `${each.field}: ${each.detail}`).join(' · ')}</span> }] : []),
+    ...(problems.length ? [{ id: 'problem', head: t('start.problem'), cell: (row: Row) => <span className={css.bad}>{row.problems.map((each) => `${each.field}: ${wordedAtField(each.detail)}`).join(' · ')}</span> }] : []),
     ...parsed.columns.map((name): Column<Row> => ({ id: name, head: titleOf(properties[name] ?? {}, name), cell: (row) => String(row.input[name] ?? '') })),
   ];
   return <div className={css.preview} tabIndex={0} role="region" aria-label={t('start.preview')}><Table label={t('start.preview')} rows={sorted} columns={columns} rowKey={(row) => String(row.index)} /></div>;

@@ -1,6 +1,7 @@
 import { useId, useRef, useState, type FormEvent, type ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Problem } from '../../api/problem';
+import { wordedAtField } from '../../i18n/sentences';
 import { Inline } from '../Feedback';
 import { Fields } from './Fields';
 import css from './JsonForm.module.css';
@@ -72,4 +73,4 @@ export function JsonForm({ schema, onSubmit, children, before, initial, onChange
 const onlyStill = (before: Errors, now: Errors): Errors => Object.fromEntries(Object.entries(now).filter(([path]) => path in before));
 
 const fromServer = (problem: Problem): Errors =>
-  Object.fromEntries(problem.fields.map((each) => [each.field.replace(/^(input|arguments|value|instead)\.?/, '').replaceAll('.', '/'), each.detail]).filter(([path]) => path));
+  Object.fromEntries(problem.fields.map((each) => [each.field.replace(/^(input|arguments|value|instead)\.?/, '').replaceAll('.', '/'), wordedAtField(each.detail)]).filter(([path]) => path));
