@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from temporalio import workflow
@@ -17,7 +17,7 @@ from temporalio.common import RetryPolicy
 from temporalio.exceptions import ActivityError, ApplicationError
 
 from chargehand.agents.checkpointer import RunCheckpointer
-from chargehand.agents.forms import is_addressee
+from chargehand.agents.interrupts import interrupt_form
 from chargehand.agents.ledger import Ledger
 from chargehand.agents.model import AgentSpec
 from chargehand.errors import BadInput
@@ -158,17 +158,11 @@ class TemporalRuntime(Delegating):
 
     async def interrupted(self, value: Any, schema: Mapping[str, Any] | None) -> Any:
         """LangGraph's own `interrupt(value)`: ask whoever started the run, or whom the value names in `to`."""
-        given: dict[str, Any] = value if isinstance(value, dict) else {"question": str(value)}
-        to = str(given.get("to"))  # may as well be the author's own, as in a mail to be looked at
-        question = {
-            "title": str(given.get("title") or ""),
-            "question": str(given.get("question") or given.get("title") or given),
-            "schema": dict(schema) if schema else {},
-            "to": to if is_addressee(to) else "principal",
-            "within_seconds": timedelta(days=30).total_seconds(),
-        }
+        within = timedelta(days=30).total_seconds()
+        question = {**interrupt_form(value, schema), "within_seconds": within}
+        node = str(cast("dict[str, Any]", value).get("node") or "") if isinstance(value, dict) else ""
         position = self.ledger.take_position()
-        reply = await self.ask_person(question, step=str(given.get("node") or ""), position=position)
+        reply = await self.ask_person(question, step=node, position=position)
         if reply["state"] != "answered":
             raise BadInput("nobody answered in 30 days", field="interrupt", value=question["question"])
         return reply["answer"]
