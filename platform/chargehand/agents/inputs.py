@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import is_dataclass
 from typing import Any, cast, get_type_hints
 
+import orjson
 from pydantic import BaseModel, TypeAdapter
 from pydantic.errors import PydanticSchemaGenerationError, PydanticUserError
 from typing_extensions import is_typeddict
@@ -14,13 +15,26 @@ from typing_extensions import is_typeddict
 Schema = Mapping[str, Any]
 
 _CREATE_AGENT = "langchain.agents.factory"
-_ROLES = ["user", "human", "assistant", "ai", "system"]
+_ROLES = ["user", "human", "assistant", "ai", "system", "developer"]
 _MESSAGE = {"$ref": "#/$defs/HumanMessage"}
-_MESSAGE_IN_SHORT: list[dict[str, Any]] = [
-    {"type": "string"},
+_BLOCK = {"type": "object", "properties": {"type": {"type": "string"}}, "required": ["type"]}
+_CONTENT = {"anyOf": [{"type": "string"}, {"type": "array", "items": _BLOCK}]}
+
+
+def _message(kind: str, named: Schema, **more: Schema) -> dict[str, Any]:
+    fields = {kind: named, "content": _CONTENT, **more}
+    return {"type": "object", "title": "Message", "properties": fields, "required": list(fields)}
+
+
+_MESSAGES: list[dict[str, Any]] = [
+    _message("role", {"enum": _ROLES}),
+    _message("type", {"enum": _ROLES}),
+    _message("role", {"const": "tool"}, tool_call_id={"type": "string"}),
+    _message("type", {"const": "tool"}, tool_call_id={"type": "string"}),
     {"type": "array", "minItems": 2, "maxItems": 2, "prefixItems": [{"enum": _ROLES}, {"type": "string"}]},
+    {"type": "string"},
 ]
-"""`"hi"` and `["user", "hi"]`, of which LangGraph makes messages."""
+"""Of what LangGraph makes messages: its own schema takes `{"content": "hi"}`, of which it makes none."""
 
 
 def graph_input(compiled: Any, input_type: type[BaseModel] | None, value: Mapping[str, Any]) -> Any:
@@ -41,7 +55,7 @@ def input_schema(compiled: Any) -> Schema:
     wanted = _entry_type(compiled)
     if wanted is not None:
         return TypeAdapter(wanted).json_schema()
-    schema = derived(compiled.get_input_jsonschema)
+    schema = _with_messages(derived(compiled.get_input_jsonschema))
     builder = getattr(compiled, "builder", None)
     state, given = getattr(builder, "state_schema", None), getattr(builder, "input_schema", None)
     if is_typeddict(state) and given is state:
@@ -88,7 +102,21 @@ def _any_of(schema: Any) -> Any:
     if not isinstance(schema, dict):
         return schema
     fields = cast("dict[str, Any]", schema)
-    found = {"anyOf" if name == "oneOf" else name: _any_of(value) for name, value in fields.items()}
-    if _MESSAGE in (found.get("anyOf") or ()):
-        found["anyOf"] = [*found["anyOf"], *_MESSAGE_IN_SHORT]
-    return found
+    return {"anyOf" if name == "oneOf" else name: _any_of(value) for name, value in fields.items()}
+
+
+def _with_messages(schema: Schema) -> Schema:
+    fields = {name: _taking_messages(value) for name, value in schema.items() if name != "$defs"}
+    refers = b"#/$defs/" in orjson.dumps(fields)
+    return {"$defs": schema["$defs"], **fields} if refers and "$defs" in schema else fields
+
+
+def _taking_messages(schema: Any) -> Any:
+    if isinstance(schema, list):
+        return [_taking_messages(one) for one in cast("list[Any]", schema)]
+    if not isinstance(schema, dict):
+        return schema
+    fields = cast("dict[str, Any]", schema)
+    if _MESSAGE in (fields.get("anyOf") or ()):
+        return {**fields, "anyOf": _MESSAGES}
+    return {name: _taking_messages(value) for name, value in fields.items()}

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 import pytest
+from hypothesis import given
 from langchain.agents import AgentState, create_agent
 from langchain.agents.middleware import AgentMiddleware
-from langchain_core.messages import AIMessage, HumanMessage
+from langchain_core.messages import AIMessage, HumanMessage, convert_to_messages
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.func import entrypoint
 from langgraph.graph import START, MessagesState, StateGraph
@@ -21,6 +22,7 @@ from typing_extensions import TypedDict
 from chargehand import agent, chat_model
 from chargehand.agents.execution import to_json
 from chargehand.errors import BadInput
+from chargehand.testing import inputs
 
 Build = Callable[[], Any]
 
@@ -183,6 +185,16 @@ async def test_messages_are_given_as_to_langgraph(governed: Any, messages: Any) 
     assert [(one["type"], one["content"]) for one in run.result["messages"]] == [
         (one["type"], one["content"]) for one in plain["messages"]
     ]
+
+
+async def test_what_langgraph_makes_no_message_of_starts_nothing(governed: Any) -> None:
+    with pytest.raises(BadInput, match=r"input\.messages"):
+        await run_governed(governed, in_a_row(MessagesState, answer), {"messages": [{"content": "hi"}]})
+
+
+@given(value=inputs(agent(in_a_row(MessagesState, answer)(), name="talks", owner="group:lab")))
+def test_langgraph_makes_messages_of_every_input_that_fits(value: Any) -> None:
+    convert_to_messages(value.get("messages", []))
 
 
 class Knows(AgentState[Any]):
