@@ -56,7 +56,7 @@ class Superstep:
 
     def dump(self) -> str:
         """Raises BadInput when something in the state can't be kept."""
-        return _text(self.parts)
+        return _text(self.parts, self)
 
     async def nodes(self, graph: Any) -> list[str]:
         """The nodes of the compiled graph that begin from here."""
@@ -76,7 +76,10 @@ class RunCheckpointer(InMemorySaver):
         self._ledger = ledger
         self.supersteps: deque[Superstep] = deque(maxlen=KEPT_SUPERSTEPS)
         if state:
-            self.take(_parts_of(state))
+            parts, begins = _parts_of(state)
+            self.take(parts)
+            if begins:  # where it fails before the next superstep, it can be taken up at this one
+                self._remember(max(self.storage[THREAD][""]), *begins)
 
     async def aput(
         self,
@@ -90,7 +93,7 @@ class RunCheckpointer(InMemorySaver):
         namespace = str(place["checkpoint_ns"])
         self._keep_newest(str(place["thread_id"]), namespace)
         if not namespace:
-            self._remember(str(checkpoint["id"]))
+            self._remember(str(checkpoint["id"]), self._ledger.next_position, self._ledger.next_checkpoint)
         return kept
 
     def get_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
@@ -107,13 +110,14 @@ class RunCheckpointer(InMemorySaver):
 
     def dump(self) -> str:
         """The newest state of every namespace, with its pending writes. Raises BadInput when it can't be kept."""
-        return _text(self._parts(list(self.storage[THREAD]), with_writes=True))
+        newest = self.supersteps[-1] if self.supersteps else None
+        return _text(self._parts(list(self.storage[THREAD]), with_writes=True), newest)
 
-    def _remember(self, checkpoint: str) -> None:
+    def _remember(self, checkpoint: str, position: int, counter: int) -> None:
         if self.supersteps and self.supersteps[-1].checkpoint == checkpoint:
             return
-        ledger, parts = self._ledger, self._parts([""], with_writes=False)
-        self.supersteps.append(Superstep(checkpoint, ledger.next_position, ledger.next_checkpoint, self.step, parts))
+        parts = self._parts([""], with_writes=False)
+        self.supersteps.append(Superstep(checkpoint, position, counter, self.step, parts))
 
     def _parts(self, namespaces: list[str], *, with_writes: bool) -> dict[str, Any]:
         states = [
@@ -156,13 +160,17 @@ class RunCheckpointer(InMemorySaver):
             del self.blobs[key]
 
 
-def _text(parts: dict[str, Any]) -> str:
-    """Each value by itself, so that one which has not changed is the same text wherever it stands."""
+def _text(parts: dict[str, Any], superstep: Superstep | None) -> str:
+    """Each value by itself, so that one which has not changed is the same text wherever it stands.
+
+    `begins` is where the leaves of the superstep that follows begin, some of which may have begun.
+    """
     values = [[*place, saved.dumps(value, what=f"state.{place[1]}")] for *place, value in parts["values"]]
-    return orjson.dumps({"values": values, "rest": saved.dumps({**parts, "values": []})}).decode()
+    begins = [superstep.position, superstep.counter] if superstep else []
+    return orjson.dumps({"values": values, "rest": saved.dumps({**parts, "values": []}), "begins": begins}).decode()
 
 
-def _parts_of(text: str) -> dict[str, Any]:
+def _parts_of(text: str) -> tuple[dict[str, Any], list[int]]:
     kept = orjson.loads(text)
     values = [[*place, saved.loads(value)] for *place, value in kept["values"]]
-    return {**saved.loads(kept["rest"]), "values": values}
+    return {**saved.loads(kept["rest"]), "values": values}, kept.get("begins", [])

@@ -279,3 +279,42 @@ async def test_once_by_whom_policy_lets_and_at_steps_that_are_there(tmp_path: Pa
         done = await here.end(again.id)
         with pytest.raises(Conflict, match="failed or was stopped"):
             await here.runs.retry_from(amy, done.id, "both")
+
+
+async def test_after_many_histories_and_again_when_it_fails_at_once(tmp_path: Path) -> None:
+    """It begins with the state that it was given: that is a step at which it can be taken up, if it fails there."""
+
+    async def round_(state: State) -> State:
+        return {"log": [(await call(order, what=str(len(state["log"])))).number]}
+
+    async def finish(_state: State) -> State:
+        for number in range(15):  # so long that it goes on in another history in its midst
+            await call(tell, whom=str(number))
+        return {"log": [(await call(pay, number="SO-7")).number]}
+
+    graph = StateGraph(State)
+    graph.add_node("round", round_)
+    graph.add_node("finish", finish)
+    graph.add_edge(START, "round")
+    graph.add_conditional_edges("round", lambda state: "round" if len(state["log"]) < 5 else "finish")
+    shopper = agent(graph, name="shopper", owner="group:x", tools=TOOLS)
+    asked = 0
+
+    def third(number: str) -> Any:
+        nonlocal asked
+        asked += 1
+        return Refuses("conflict", "closed") if asked < 3 else {"number": number}
+
+    async with world(tmp_path, [shopper], tools=shop(third)) as here:
+        here.runs.history_events = 12
+        amy = here.person("amy")
+        run = (await here.start("shopper", {"what": "SO-7", "log": []})).id
+        for _ in range(2):
+            await failed(here, run)
+            run = (await here.runs.retry_from(amy, run, "finish")).id
+        detail = await here.end(run)
+        effects = Counter((one.tool, *one.arguments.values()) for one in here.connectors.effects)
+    assert detail.state == "succeeded", detail.failure
+    assert detail.result["log"] == [*(f"{number}#1" for number in range(5)), "SO-7"]
+    assert set(effects.values()) == {1}
+    assert len(effects) == 5 + 15 + 1
