@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import traceback
 from types import FrameType
 from typing import Any
@@ -12,6 +13,7 @@ from chargehand.models.words import fit
 
 MEND = "Whoever owns the agent mends it there; then retry the run at that step, or from its input."
 """The way out of an error that brings none."""
+AWAIT = "Make it an `async def` and `await` the task; several at once with `asyncio.gather`. Then retry the run."
 _LIBRARIES = frozenset({"asyncio", "langchain", "langchain_core", "langgraph"})
 _LANGGRAPH_NOTE = "During task with name '"
 LONGEST_DETAIL = 4000
@@ -24,7 +26,7 @@ def describe(error: BaseException, spec: AgentSpec) -> dict[str, Any]:
     return {
         "detail": short(ours.detail if ours else said(cause)),
         "kind": ours.code if ours else type(cause).__name__,
-        "way_out": (ours.way_out if ours else "") or MEND,
+        "way_out": (ours.way_out if ours else "") or (AWAIT if _read_too_early(cause) else MEND),
         "node": _node(error) or _node(cause),
         "line": line(cause, spec.module) or line(error, spec.module) or _handed_over(cause),
     }
@@ -41,7 +43,14 @@ def said(error: BaseException) -> str:
     """The error in words, with its kind."""
     if isinstance(error, SystemExit | KeyboardInterrupt):
         return f"the agent's code ends the process ({type(error).__name__}: {error}); that ends its run alone"
+    if _read_too_early(error):
+        return "the result of a task was read before it was there: nothing goes on in a run while its code only waits"
     return f"{type(error).__name__}: {error}"
+
+
+def _read_too_early(error: BaseException) -> bool:
+    """`.result()` of a task's future, for which plain LangGraph holds a thread until it is there."""
+    return isinstance(error, asyncio.InvalidStateError)
 
 
 def short(text: str) -> str:

@@ -13,7 +13,7 @@ from langchain.agents import AgentState, create_agent
 from langchain.agents.middleware import AgentMiddleware
 from langchain_core.messages import AIMessage, HumanMessage, convert_to_messages
 from langgraph.checkpoint.memory import InMemorySaver
-from langgraph.func import entrypoint
+from langgraph.func import entrypoint, task
 from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.types import Command
 from pydantic import BaseModel, Field, field_validator
@@ -258,3 +258,18 @@ async def test_a_graph_keeps_the_recursion_limit_that_it_is_bound_to(governed: A
     assert agent(build(), name="bound", owner="group:lab").recursion_limit == 150
     assert agent(build(), name="bound", owner="group:lab", recursion_limit=7).recursion_limit == 7
     assert agent(create_agent(chat_model("light"), []), name="bound", owner="group:lab").recursion_limit == 100
+
+
+@task
+def adds(n: int) -> int:
+    return n + 1
+
+
+def waits_in_its_thread(given: dict[str, int]) -> int:
+    return adds(given["n"]).result()
+
+
+async def test_waiting_for_a_task_without_await_says_what_to_do(governed: Any) -> None:
+    run = await governed(agent(entrypoint()(waits_in_its_thread), name="waits", owner="group:lab"), {"n": 1})
+    assert "read before it was there" in run.detail.failure.detail
+    assert "await" in run.detail.failure.way_out
