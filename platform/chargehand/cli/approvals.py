@@ -7,11 +7,11 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from chargehand.approvals.views import Approval, ApprovalPage
+from chargehand.approvals.views import Approval, ApprovalPage, ApprovalSummary
 from chargehand.cli.client import Api
 from chargehand.cli.failure import NOT_DONE, CommandFailed
 from chargehand.cli.run import pairs_of
-from chargehand.cli.show import Json, clean, err, facts, json_out, left, out, state, table, when
+from chargehand.cli.show import Json, clean, entries, err, facts, json_out, left, out, state, when
 
 app = typer.Typer(no_args_is_help=True, help="See what waits for a decision; approve or deny it.")
 
@@ -36,24 +36,31 @@ def list_approvals(
     if as_json:
         json_out(page)
         return
-    rows = [
-        (
-            one.id,
-            state(one.state),
-            clean(one.sentence),
-            RISKS[one.risk],
-            clean(one.requester_name),
-            ", ".join(f"{clean(q.role)} {q.given}/{q.needed}" for q in one.quorums),
-            left(one.expires_at) if one.state == "pending" else "",
-            "[green]you[/]" if one.i_may_answer else "",
-        )
-        for one in page.items
+    entries(map(_entry, page.items), empty="Nothing waits for a decision.")
+
+
+def _entry(one: ApprovalSummary) -> tuple[list[str], list[str]]:
+    """What identifies it and presses; what would run; who asks and who may answer."""
+    pending = one.state == "pending"
+    needs = ", ".join(f"{clean(q.role)} {q.given}/{q.needed}" for q in one.quorums)
+    people = [
+        f"asked by {clean(one.requester_name)}",
+        f"needs {needs}" if pending and needs else "",
+        _mine(one),
     ]
-    table(
-        ("Approval", "State", "What will run", "Risk", "Asked by", "Needs", "Left", "May answer"),
-        rows,
-        empty="Nothing waits for a decision.",
-    )
+    first = [
+        one.id,
+        state(one.state),
+        f"{RISKS[one.risk]} risk",
+        f"time left: {left(one.expires_at)}" if pending else "",
+    ]
+    return first, [f"[bold]{clean(one.sentence)}[/]", " [dim]·[/] ".join(filter(None, people))]
+
+
+def _mine(one: ApprovalSummary) -> str:
+    if one.i_may_only_deny:
+        return "[yellow]you may only deny[/]"
+    return "[green]you may answer[/]" if one.i_may_answer else ""
 
 
 @app.command("show")

@@ -15,6 +15,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from chargehand import clock
 from chargehand.cli.client import as_json
@@ -37,6 +38,8 @@ SIGNS = {
     "in_doubt": "?", "waiting": "…", "pending": "…", "ask": "…", "running": "▶", "starting": "▶", "stopped": "■",
     "paused": "‖",
 }  # fmt: skip
+
+INDENT = "  "
 
 
 def json_out(value: Any) -> None:
@@ -66,6 +69,26 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, empty: str) 
         found.add_row(*row)
         count += 1
     out.print(found if count else f"[dim]{empty}[/]")
+
+
+def entries(found: Iterable[tuple[Sequence[str], Sequence[str]]], *, empty: str) -> None:
+    """What needs more room than a row: each with a first line and those below it, wrapped to the width that there is.
+
+    The first line begins with what names the entry, so that it survives being copied. Parts are markup; empty ones are
+    left out.
+    """
+    count = 0
+    for first, below in found:
+        if count:
+            out.print()
+        out.print("  ".join(filter(None, first)))
+        for line in filter(None, below):
+            for part in Text.from_markup(line).wrap(out, out.width - len(INDENT)):
+                part.rstrip()  # nothing is copied that is not there
+                out.print(Text.assemble(INDENT, part))
+        count += 1
+    if not count:
+        out.print(f"[dim]{empty}[/]")
 
 
 def facts(pairs: Iterable[tuple[str, str]]) -> None:
