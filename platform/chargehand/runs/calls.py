@@ -46,6 +46,8 @@ class Calls(Hops):
         self.done: list[Done] = []
         self.standing: list[str] = []
         """What was not taken back at the end, each with why."""
+        self.doubts: dict[str, str] = {}
+        """Tools of calls of which nobody knows whether they were done, by key."""
         self.retried: Retried | None = None
         self.open: dict[str, dict[str, Any]] = {}
         """What has begun and waits, by position or by what it is: what must stay as it was in the next history."""
@@ -122,10 +124,12 @@ class Calls(Hops):
                 if not give_up:
                     await self._try_later(answer, tool, step, position, unavailable, pause)
             elif answer.outcome.state == "in_doubt":
+                self.doubts[answer.outcome.call_key] = tool
                 if workflow.now() >= kept(opened, "doubt_until", workflow.now() + IN_DOUBT_LIMIT):
                     return answer.outcome
                 await self._wait_for_reconciliation(answer.outcome, step)
             else:
+                self.doubts.pop(answer.outcome.call_key, None)
                 return answer.outcome
 
     async def _try_later(
@@ -145,6 +149,8 @@ class Calls(Hops):
             self.journal.add("call.settled", data, step=step)
             if answer.outcome.succeeded:
                 self._did(tool, arguments, answer.outcome, position)
+            elif answer.outcome.state == "in_doubt":
+                self.doubts[answer.outcome.call_key] = tool
 
     def _earlier(self, tool: str, arguments: Mapping[str, Any]) -> Earlier | None:
         """What the run that is retried did already, if it was exactly this; each is found once."""
@@ -233,6 +239,7 @@ class Calls(Hops):
                 why = str(failed["detail"])
             if why:
                 self.standing.append(f"{done.tool} ({why})")
+        self.standing += [f"{tool} (nobody knows yet whether it was done)" for tool in self.doubts.values()]
 
     def _to_take_back(self) -> list[tuple[Done, Undo]]:
         """What can be taken back and the agent has not taken back itself, oldest first. One call takes back one."""

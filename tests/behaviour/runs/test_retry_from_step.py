@@ -241,7 +241,9 @@ async def test_doubt_refuses_until_it_is_reconciled(tmp_path: Path) -> None:
 
         key = await here.until(in_doubt, "the call to be in doubt")
         await here.runs.stop(amy, first.id, "enough")
-        await here.end(first.id)
+        ended = (await here.end(first.id)).failure
+        assert ended is not None
+        assert ended.detail == "Stopped: enough. Not taken back: shop.pay (nobody knows yet whether it was done)."
         refused, _ = await here.runs.retries.steps(amy, first.id)
         assert "in doubt: reconcile it first" in refused
         assert key[:12] in refused
