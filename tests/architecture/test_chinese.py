@@ -51,6 +51,7 @@ OPERATORS = {
 """In these rooms, but said to who runs the installation: in a process's own log, or on the command line."""
 EXTRA = {
     "approvals/quorum.py": ("_refusal",),
+    "approvals/standing.py": ("sentence",),
     "gateway/ask.py": ("_refusal",),
     "gateway/budgets.py": ("reserve",),
     "gateway/grant.py": ("_outgrown",),

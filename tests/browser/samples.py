@@ -388,7 +388,7 @@ MANDATE = approvals.MandateView(
     until=ahead(days=21), given_by="person:li", given_by_name="Li Wei", given_at=ago(days=9), reason="Broken batch 44", state="active",
 )  # fmt: skip
 PROPOSAL = approvals.MandateProposal(
-    id="mp_1", agent=AGENT, tool="erp.create_credit_note", sentence="Refunds up to 700 EUR each were always approved.", rules=["refund-lead"], calls=30, field="amount",
+    id="mp_1", agent=AGENT, tool="erp.create_credit_note", sentence="Let complaint-resolution use erp.create_credit_note up to 30 times in 30 days, each at most 700 EUR: 24 such requests were approved in the last 90 days, none rejected.", rules=["refund-lead"], calls=30, field="amount",
     total="15000", each="700", currency="EUR", days=30, approved=28, rejected=0, evidence=["apr_0"],
 )  # fmt: skip
 

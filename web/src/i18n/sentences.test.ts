@@ -17,6 +17,8 @@ test('what the server filled in stands in the Chinese too, and its states have t
   await startLanguage('zh');
   await loadSentences('zh');
   expect(worded("There is no intake 'intake_1'.")).toBe("没有消息读取 'intake_1'。");
+  expect(worded('Let clerk use erp.refund up to 30 times in 7 days, each at most 700 EUR: 24 such requests were approved in the last 90 days, none rejected.'))
+    .toBe('允许 clerk 在 7 天内最多使用 erp.refund 30 次，每次最多 700 EUR：最近 90 天内批准了 24 个此类请求，没有拒绝。');
   expect(worded('This request is already approved.')).toBe('此请求已有结果：已批准。');
   expect(worded('Enough people have approved as finance. Still needed: customer-service-lead.')).toBe('以 finance 身份批准的人数已足够。仍需：customer-service-lead。');
   expect(worded('person:amy may not start Resolve a complaint. No rule lets person:amy use agent.x (write).')).toBe('person:amy 无权发起 Resolve a complaint。没有规则允许 person:amy 使用 agent.x（写入）。');

@@ -10,6 +10,7 @@ import { Inline } from '../../ui/Feedback';
 import { SelectField, TextArea, TextField } from '../../ui/Field';
 import { DecimalField } from '../../ui/form/controls';
 import { toast } from '../../ui/toast';
+import { Words } from '../../ui/Words';
 import css from './Mandates.module.css';
 
 const inDays = (days: number) => new Date(Date.now() + days * 864e5).toISOString().slice(0, 10);
@@ -53,7 +54,7 @@ export function MandateDialog({ proposal, like, onClose }: { proposal?: MandateP
       </>
     }>
       <div className={css.fields}>
-        <p className="sm ink2">{proposal?.sentence ?? (like ? t('mandates.like', { what: said(like) }) : t('mandates.noneText'))}</p>
+        <p className="sm ink2">{proposal ? <Words text={proposal.sentence} /> : (like ? t('mandates.like', { what: said(like) }) : t('mandates.noneText'))}</p>
         <div className={css.two}>
           <SelectField label={t('mandates.agent')} required empty="" options={agents.map((each) => ({ value: each.name, label: each.title }))} value={agent} onChange={(event) => { setAgent(event.target.value); setTool(''); }} />
           <SelectField label={t('mandates.tool')} required empty="" options={(tools.length ? tools.map((each) => each.name) : tool ? [tool] : []).map((name) => ({ value: name, label: name }))} value={tool} onChange={(event) => setTool(event.target.value)} />

@@ -12,6 +12,7 @@ import { toastProblem } from '../../ui/problem';
 import { State } from '../../ui/State';
 import { Table } from '../../ui/Table';
 import { MandateDialog } from './MandateDialog';
+import { Words } from '../../ui/Words';
 import css from './Mandates.module.css';
 
 /** Standing pre-approvals: what history suggests, what is in force, how far it is used. */
@@ -29,7 +30,7 @@ export function Mandates() {
             <ul className={css.proposals}>
               {proposals.map((each) => (
                 <li key={each.id} className={`card ${css.proposal}`}>
-                  <div className="grow"><p className="med">{each.sentence}</p><p className="xs muted">{t('mandates.evidence', { approved: each.approved, rejected: each.rejected, days: each.days })}</p></div>
+                  <div className="grow"><p className="med"><Words text={each.sentence} /></p><p className="xs muted">{t('mandates.evidence', { approved: each.approved, rejected: each.rejected, days: each.days })}</p></div>
                   <Button small onClick={() => setGiving(each)}>{t('mandates.look')}</Button>
                 </li>
               ))}

@@ -10,6 +10,7 @@ import { JsonForm } from '../../ui/form/JsonForm';
 import type { Schema } from '../../ui/form/schema';
 import { Json } from '../../ui/Json';
 import { State } from '../../ui/State';
+import { Words } from '../../ui/Words';
 import css from './Connectors.module.css';
 
 /** A read tool by hand: through the same gateway, decided and recorded like any other call. */
@@ -36,7 +37,7 @@ export function TryDialog({ tool, onClose }: { tool: ToolView; onClose: () => vo
         {tried && (
           <section aria-live="polite" className="col">
             <p className="row"><State name={tried.outcome.state} /><span className="xs muted num">{duration(tried.milliseconds)}</span></p>
-            {tried.outcome.failure ? <p className="sm break">{tried.outcome.failure.detail} {tried.outcome.failure.way_out}</p> : <Json label={t('run.result')} value={tried.outcome.value} />}
+            {tried.outcome.failure ? <p className="sm break"><Words text={tried.outcome.failure.detail} /> <Words text={tried.outcome.failure.way_out} /></p> : <Json label={t('run.result')} value={tried.outcome.value} />}
           </section>
         )}
       </div>
