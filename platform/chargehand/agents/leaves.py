@@ -187,10 +187,15 @@ async def leaf(kind: str, asked: Any, do: Callable[[Runtime, Where, int], Awaita
     slot = ledger.slot(place.task, place.attempt, fingerprint)
     while not slot.settled and (ended := ledger.under_way.get(slot.position)):
         await asyncio.shield(ended)  # an attempt before asked for it, and its answer is still to come
-    if slot.settled:
-        return slot.answer
+    if slot.settled or slot.refused:
+        return slot.answered()
     with ledger.begun(slot, has_key=kind == "tool") if effect else nullcontext():
-        answer = await do(runtime, place, slot.position)
+        try:
+            answer = await do(runtime, place, slot.position)
+        except BadInput as error:
+            if not effect:  # a node that found another way is not led the first one when it is run again
+                slot.refuse(error)
+            raise
         return slot.settle(answer, lasts=effect and isinstance(answer, Outcome) and answer.state in _LASTING)
 
 

@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+from chargehand.errors import BadInput
 from chargehand.outcome import Outcome
 
 _ELSEWHERE = -1
@@ -38,6 +39,19 @@ class Slot:
     """It took effect, or may have: another attempt of its node is given this answer."""
     spent: bool = False
     """What began at its position was cut short for good; asked for again, it is something new."""
+    refused: dict[str, str] | None = None
+    """The error in place of an answer, where nothing was done: detail, field and way out."""
+
+    def refuse(self, error: BadInput) -> None:
+        self.refused = {"detail": error.detail, "field": error.field, "way_out": error.way_out}
+
+    def answered(self) -> Any:
+        """Its answer. Raises BadInput as it was raised."""
+        if self.refused is None:
+            return self.answer
+        error = BadInput(self.refused["detail"], way_out=self.refused["way_out"])
+        error.field = self.refused["field"]
+        raise error
 
     def settle(self, answer: Any, *, lasts: bool = False) -> Any:
         self.settled = True
@@ -200,6 +214,8 @@ def _brought_forward(slots: list[Slot], at: int, fingerprint: str) -> bool:
 
 def _slot(slot: Slot) -> dict[str, Any]:
     kept = asdict(slot)
+    if slot.refused is None:
+        del kept["refused"]  # a worker from before this was kept knows no such field
     if isinstance(slot.answer, Outcome):
         kept["answer"] = {"outcome": slot.answer.model_dump(mode="json")}
     else:

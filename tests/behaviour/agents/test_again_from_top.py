@@ -11,8 +11,11 @@ from langgraph.graph import START, StateGraph
 from langgraph.types import interrupt
 from typing_extensions import TypedDict
 
-from chargehand import agent, ask_person, call, note, now, tool, wait_for
+from chargehand import agent, ask_person, call, chat_model, note, now, tool, wait_for
 from chargehand.connectors.declare import Result
+from chargehand.errors import BadInput
+from chargehand.models.model import ModelAnswer, Usage
+from chargehand.testing import ScriptedModel
 
 
 class Number(Result):
@@ -90,6 +93,34 @@ async def test_what_was_asked_at_once_is_asked_once(governed: Any) -> None:
     assert run.result == {"said": [4, "blue", "yes"]}
     assert run.kinds().count("person.asked") == 2
     assert len(run.calls("lab.double")) == 2
+
+
+class Recovers(ScriptedModel):
+    """A scripted model that refuses the first question, and then no other."""
+
+    async def ask(self, request: Any, tell: Any = None) -> Any:
+        if self.lines:
+            self.lines = ()
+            raise BadInput("The endpoint answered 400.", field="chat_model")
+        return ModelAnswer({"type": "ai", "data": {"content": "the other way"}}, Usage("scripted", 1, 1))
+
+
+async def test_a_question_that_was_refused_is_refused_again(governed: Any) -> None:
+    async def node(_: State) -> State:
+        try:
+            way = str((await chat_model("light").ainvoke("Which way?")).content)
+        except BadInput as error:
+            way = f"none: {error.detail}"
+        await call(pay, x=1 if way.startswith("none") else 2)
+        return {"said": [way, interrupt("Sure?")]}
+
+    async def people(here: Any, run: Any) -> None:
+        await answer_all(here, run, "yes")
+
+    model = Recovers(["the other"])
+    run = await governed(asks(node), {}, meanwhile=people, model=model, tools={"lab.pay": lambda x: {"value": x}})
+    assert run.result == {"said": ["none: chat_model = 'light': chat_model: The endpoint answered 400.", "yes"]}
+    assert run.effects("lab.pay") == [{"x": 1}]
 
 
 def paying(how: dict[str, Any]) -> Any:
