@@ -16,7 +16,7 @@ Schema = Mapping[str, Any]
 
 _CREATE_AGENT = "langchain.agents.factory"
 _ROLES = ["user", "human", "assistant", "ai", "system", "developer"]
-_MESSAGE = {"$ref": "#/$defs/HumanMessage"}
+_MESSAGE, _ANY_MESSAGE = {"$ref": "#/$defs/HumanMessage"}, {"$ref": "#/$defs/BaseMessage"}
 _BLOCK = {"type": "object", "properties": {"type": {"type": "string"}}, "required": ["type"]}
 _CONTENT = {"anyOf": [{"type": "string"}, {"type": "array", "items": _BLOCK}]}
 
@@ -117,6 +117,8 @@ def _taking_messages(schema: Any) -> Any:
     if not isinstance(schema, dict):
         return schema
     fields = cast("dict[str, Any]", schema)
+    if fields == _ANY_MESSAGE:
+        return {"anyOf": _MESSAGES}
     if _MESSAGE in (fields.get("anyOf") or ()):
         return {**fields, "anyOf": _MESSAGES}
     return {name: _taking_messages(value) for name, value in fields.items()}

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from langchain.agents import AgentState, create_agent
 from langchain.agents.middleware import AgentMiddleware
-from langchain_core.messages import AIMessage, HumanMessage, convert_to_messages
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, convert_to_messages
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.func import entrypoint, task
-from langgraph.graph import START, MessagesState, StateGraph
+from langgraph.graph import START, MessagesState, StateGraph, add_messages
 from langgraph.types import Command
 from pydantic import BaseModel, Field, field_validator
 from typing_extensions import TypedDict
@@ -163,7 +163,7 @@ async def test_a_state_class_of_the_author_gives_the_fields_that_were_written(
     assert (await run_governed(governed, build, given)).result == await plainly(build, given)
 
 
-def answer(_: MessagesState) -> Any:
+def answer(_: Any) -> Any:
     return {"messages": [AIMessage("Hello.", id="a")]}
 
 
@@ -185,6 +185,16 @@ async def test_messages_are_given_as_to_langgraph(governed: Any, messages: Any) 
     assert [(one["type"], one["content"]) for one in run.result["messages"]] == [
         (one["type"], one["content"]) for one in plain["messages"]
     ]
+
+
+class Talk(TypedDict):
+    messages: Annotated[Sequence[BaseMessage], add_messages]
+
+
+@pytest.mark.parametrize("message", [{"role": "user", "content": "hi"}, ("user", "hi"), HumanMessage("hi", id="1")])
+async def test_messages_of_any_kind_are_given_as_to_langgraph(governed: Any, message: Any) -> None:
+    run = await run_governed(governed, in_a_row(Talk, answer), {"messages": [message]})
+    assert [one["content"] for one in run.result["messages"]] == ["hi", "Hello."]
 
 
 async def test_what_langgraph_makes_no_message_of_starts_nothing(governed: Any) -> None:
