@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, TypeVar
@@ -99,7 +99,7 @@ class Api:
                         answer.read()
                         self._refuse(answer)
                     away_since, pause = 0.0, FIRST_PAUSE_SECONDS
-                    for event in parse_events(answer.iter_lines()):
+                    for event in parse_events(lines(answer.iter_bytes())):
                         if event.name == "end":
                             return
                         last = event.id or last
@@ -141,6 +141,17 @@ class Api:
             code=UNAVAILABLE,
             way_out="Start it with `chargehand dev`, or set CHARGEHAND_API_URL.",
         )
+
+
+def lines(pieces: Iterable[bytes]) -> Iterator[str]:
+    """Lines that end as those of a stream of events do. U+2028, U+0085 and the like, with which Python (and httpx) end
+    lines too, may stand in what somebody says.
+    """
+    rest = b""
+    for piece in pieces:
+        *whole, rest = (rest + piece).split(b"\n")
+        for line in whole:
+            yield line.removesuffix(b"\r").decode()
 
 
 def parse_events(lines: Iterator[str]) -> Iterator[Event]:
