@@ -136,10 +136,8 @@ def paying(how: dict[str, Any]) -> Any:
 @pytest.mark.parametrize(
     ("compiled", "called"),
     [
-        pytest.param({}, {}, id="as-it-is"),
         pytest.param({"checkpointer": False}, {}, id="without-checkpointer"),
         pytest.param({}, {"configurable": {"thread_id": "a thread of its own"}}, id="with-a-thread-of-its-own"),
-        pytest.param({"checkpointer": True}, {}, id="that-remembers"),
     ],
 )
 async def test_what_a_graph_that_the_node_calls_has_done_is_done_once(

@@ -167,34 +167,27 @@ def answer(_: Any) -> Any:
     return {"messages": [AIMessage("Hello.", id="a")]}
 
 
-@pytest.mark.parametrize(
-    "messages",
-    [
-        [HumanMessage("hi", id="1")],
-        [("user", "hi")],
-        ["hi"],
-        [{"role": "user", "content": "hi"}],
-        [{"type": "human", "content": [{"type": "text", "text": "hi"}]}],
-    ],
-    ids=["message", "pair", "text", "role", "type"],
-)
-async def test_messages_are_given_as_to_langgraph(governed: Any, messages: Any) -> None:
-    build, given = in_a_row(MessagesState, answer), {"messages": messages}
-    plain = await plainly(build, given)
-    run = await run_governed(governed, build, given)
-    assert [(one["type"], one["content"]) for one in run.result["messages"]] == [
-        (one["type"], one["content"]) for one in plain["messages"]
-    ]
+MESSAGES = [
+    HumanMessage("hi", id="1"),
+    ("user", "hi"),
+    "hi",
+    {"role": "user", "content": "hi"},
+    {"type": "human", "content": [{"type": "text", "text": "hi"}]},
+]
 
 
 class Talk(TypedDict):
     messages: Annotated[Sequence[BaseMessage], add_messages]
 
 
-@pytest.mark.parametrize("message", [{"role": "user", "content": "hi"}, ("user", "hi"), HumanMessage("hi", id="1")])
-async def test_messages_of_any_kind_are_given_as_to_langgraph(governed: Any, message: Any) -> None:
-    run = await run_governed(governed, in_a_row(Talk, answer), {"messages": [message]})
-    assert [one["content"] for one in run.result["messages"]] == ["hi", "Hello."]
+@pytest.mark.parametrize("state", [MessagesState, Talk])
+async def test_messages_are_given_as_to_langgraph(governed: Any, state: Any) -> None:
+    build, given = in_a_row(state, answer), {"messages": MESSAGES}
+    plain = await plainly(build, given)
+    run = await run_governed(governed, build, given)
+    assert [(one["type"], one["content"]) for one in run.result["messages"]] == [
+        (one["type"], one["content"]) for one in plain["messages"]
+    ]
 
 
 async def test_what_langgraph_makes_no_message_of_starts_nothing(governed: Any) -> None:

@@ -80,24 +80,18 @@ async def run(governed: Any, there: FakeVendor, graph: Any, *words: str, **how: 
     return done, there.asked[0] if there.asked else {}
 
 
-@pytest.mark.parametrize(
-    ("choice", "sent"),
-    [
-        ("any", "required"),
-        (True, "required"),
-        ("auto", "auto"),
-        ("none", "none"),
-        ("weigh", {"type": "function", "function": {"name": "weigh"}}),
-        ({"type": "function", "function": {"name": "weigh"}}, {"type": "function", "function": {"name": "weigh"}}),
-    ],
-    ids=str,
-)
-async def test_a_choice_of_tool_is_said_in_the_words_of_the_wire(
-    governed: Any, there: FakeVendor, choice: Any, sent: Any
-) -> None:
-    run, body = await asked(governed, there, lambda model: model.bind_tools([weigh], tool_choice=choice).ainvoke("?"))
+async def test_a_choice_of_tool_is_said_in_the_words_of_the_wire(governed: Any, there: FakeVendor) -> None:
+    weighing = {"type": "function", "function": {"name": "weigh"}}
+    said = {"any": "required", "auto": "auto", "none": "none", "weigh": weighing}
+    choices: list[tuple[Any, Any]] = [*said.items(), (True, "required"), (weighing, weighing)]
+
+    async def ask(model: Any) -> None:
+        for choice, _ in choices:
+            await model.bind_tools([weigh], tool_choice=choice).ainvoke("?")
+
+    run, _ = await asked(governed, there, ask)
     assert run.detail.failure is None
-    assert body["tool_choice"] == sent
+    assert [body["tool_choice"] for body in there.asked] == [sent for _, sent in choices]
 
 
 async def test_options_reach_the_endpoint(governed: Any, there: FakeVendor) -> None:

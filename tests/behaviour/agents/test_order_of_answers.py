@@ -50,24 +50,9 @@ async def wait(_: Pairs) -> Pairs:
     return {"pairs": [await pair(x) for x, _ in (one.result() for one in done)]}
 
 
-async def wait_for_the_first(_: Pairs) -> Pairs:
-    left: Any = {asyncio.ensure_future(pair(0))} | {asyncio.ensure_future(pair(x)) for x in range(1)}
-    pairs: list[list[int]] = []
-    while left:
-        done, left = await asyncio.wait(left, return_when=asyncio.FIRST_COMPLETED)
-        pairs += [one.result() for one in done]
-        if len(pairs) < 6:
-            left |= {asyncio.ensure_future(pair(len(pairs)))}
-    return {"pairs": pairs}
-
-
-async def gather(_: Pairs) -> Pairs:
-    return {"pairs": await asyncio.gather(*(pair(x) for x in range(8)))}
-
-
 @pytest.mark.parametrize(
     "node",
-    [as_completed, as_completed_of_what_has_ended, wait, wait_for_the_first, gather],
+    [as_completed, as_completed_of_what_has_ended, wait],
     ids=lambda one: one.__name__,
 )
 async def test_each_call_is_given_its_own_answer(governed: Any, node: Any) -> None:
