@@ -111,7 +111,11 @@ def _advice(schema: Mapping[str, Any], path: Sequence[str | int]) -> str:
 
 
 def problems(value: Any, schema: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Every field of `value` that does not fit, as (path, sentence)."""
+    """Every field of `value` that does not fit, as (path, sentence); of what is no JSON at all, the first."""
+    try:
+        _check_json(value, "")
+    except BadInput as error:
+        return [(error.field.removeprefix("."), error.detail.partition(": ")[2] or error.detail)]
     return [
         (".".join(str(part) for part in error.instance_path), error.message)
         for error in jsonschema_rs.validator_for(dict(schema)).iter_errors(value)

@@ -12,6 +12,7 @@ from typing_extensions import TypedDict
 from chargehand import agent, wait_for
 from chargehand.errors import BadInput
 from chargehand.runs import sizes
+from chargehand.runs.triggers import batches
 from chargehand.testing import world
 
 
@@ -62,3 +63,15 @@ async def test_an_event_that_nobody_can_keep_is_not_sent(tmp_path: Path) -> None
         assert [one for one in await here.log(run.id) if one.detail.get("event") == "event_sent"] == []
         await here.runs.send(amy, run.id, "goods.arrived", {"at": "the gate", "日本": "\U0001f600"})
         assert (await here.end(run.id)).result == {"came": {"at": "the gate", "日本": "\U0001f600"}}
+
+
+async def test_rows_that_nobody_can_keep_start_nothing_and_are_named_when_they_are_checked(tmp_path: Path) -> None:
+    rows: list[dict[str, Any]] = [{"text": "whole"}, {"more": [float("nan")]}, {"text": "half \ud800"}, {"n": 10**30}]
+    async with world(tmp_path, [waiter()]) as here:
+        found = batches.check_rows(here.agents.find("waiter"), rows)
+        assert [(one.row, one.field) for one in found] == [(1, "more.0"), (2, "text"), (3, "n")]
+        assert found[0].detail == "a number is finite"
+        for row in rows[1:]:
+            with pytest.raises(BadInput, match=r"rows\.1\."):
+                await batches.start_rows(here.runs, here.person("amy"), "waiter", [rows[0], row], "key")
+        assert (await here.runs.list(here.person("amy"))).items == ()
