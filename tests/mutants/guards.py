@@ -160,6 +160,11 @@ GUARDS: tuple[Guard, ...] = (
         DELEGATION + "test_what_a_failed_run_still_asks_is_withdrawn",
     ),
     _guard(
+        "call.bound", "once", "a call that comes in another order under replay is noticed", "runs/hops.py",
+        "self._name(asked) if self.bound and asked is not None else None", "None",
+        "behaviour/runs/test_something_else.py::test_a_call_that_comes_in_another_order_is_noticed_before_it_is_paid_twice",
+    ),
+    _guard(
         "call.in_hand", "once", "one process makes one attempt a key", "gateway/gateway.py",
         "if name in self._in_hand:", "if False:",
         GUARDS_OF_CALLS + "test_one_process_makes_one_attempt_a_key",

@@ -28,6 +28,7 @@ from chargehand.errors import BadSettings
 from chargehand.identity.demo import DEMO_PEOPLE, seed_demo
 from chargehand.settings import UNVERSIONED, Settings, load
 from chargehand.worker.dev_server import dev_server
+from chargehand.worker.steady import steady
 
 TEMPORAL_UI_OFFSET = 1000
 MODEL_KEY = "CHARGEHAND_MODEL_API_KEY"
@@ -164,7 +165,15 @@ def _processes(settings: Settings, systems: list[DemoSystem]) -> list[ProcessSpe
         )
     )
     specs.append(_ours(settings, "gateway", "Gateway worker", "chargehand.worker.gateway", trusted))
-    specs.append(_ours(settings, "agents", "Agent worker (no keys, no database)", "chargehand.worker.agents", sealed))
+    specs.append(
+        _ours(
+            settings,
+            "agents",
+            "Agent worker (no keys, no database)",
+            "chargehand.worker.agents",
+            sealed | steady(settings.payload_key),
+        )
+    )
     return specs
 
 

@@ -7,6 +7,9 @@ import sys
 
 import typer
 
+from chargehand.settings import settings
+from chargehand.worker.steady import steady
+
 app = typer.Typer(
     no_args_is_help=True,
     help="Run one process of an installation: api, gateway or agents. Settings come from the environment.",
@@ -28,6 +31,7 @@ def gateway() -> None:
 @app.command("agents")
 def agents() -> None:
     """The agent worker: runs your agents. It refuses to start where it finds a credential in its environment."""
+    os.environ |= steady(settings().payload_key)
     _become("chargehand.worker.agents")
 
 

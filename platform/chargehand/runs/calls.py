@@ -37,7 +37,7 @@ class Calls(Hops):
     """Owned by one workflow. `closed`: approvals and calls in doubt of which people have said how they end."""
 
     def __init__(self, spec: AgentSpec, run: RunInput, journal: Journal, ledger: Ledger) -> None:
-        super().__init__(journal, run.history_events)
+        super().__init__(journal, run.history_events, bound=run.bound)
         self.spec = spec
         self.run = run
         self.ledger = ledger
@@ -108,6 +108,7 @@ class Calls(Hops):
                 ),
                 ToolCallOut,
                 summary=tool,
+                asked=[tool, arguments],
                 finish=lambda late: self._settled_late(tool, arguments, step, position, late),
             )
             if answer.approval is None and "asked" in opened:  # it was closed while the run went from one history on

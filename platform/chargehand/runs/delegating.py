@@ -49,6 +49,7 @@ class Delegating(Calls):
                 lambda telling: ChildIn(agent=agent, input=dict(value), position=position, telling=telling),
                 ChildOut,
                 summary=f"start {agent}",
+                asked=[tool, value],
                 finish=written.append,
             )
             if not child.run:
@@ -72,6 +73,7 @@ class Delegating(Calls):
             version=child.version,
             input=dict(value),
             history_events=self.history_events,
+            bound=self.bound,
         )
         try:
             with self._working():

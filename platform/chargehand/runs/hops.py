@@ -7,8 +7,10 @@ import sys
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
+from hashlib import sha256
 from typing import Any, TypeVar
 
+import orjson
 from pydantic import BaseModel
 from temporalio import workflow
 from temporalio.common import RetryPolicy
@@ -44,9 +46,11 @@ class Hops:
 
     ledger: Ledger
 
-    def __init__(self, journal: Journal, history_events: int = 0) -> None:
+    def __init__(self, journal: Journal, history_events: int = 0, *, bound: bool = False) -> None:
         self.journal = journal
         self.history_events = history_events
+        self.bound = bound
+        self._asked = 0
         self.stays = False
         self.left = False
         self._busy = 0
@@ -177,6 +181,12 @@ class Hops:
         """Make the events so far durable; with an activity of its own, because nothing else is about to run."""
         await self._gateway("record_events", lambda telling: telling, None)
 
+    def _name(self, asked: Any) -> str:
+        """Of an activity: unique in this history, as Temporal wants it, and not the same for something else."""
+        self._asked += 1
+        exact = orjson.dumps(asked, default=str, option=orjson.OPT_SORT_KEYS)
+        return f"{self._asked}-{sha256(exact).hexdigest()[:16]}"
+
     async def _remind(self, kind: str, of: str) -> None:
         await self._gateway("remind", lambda telling: Reminder(kind=kind, id=of, telling=telling), None)
 
@@ -188,8 +198,12 @@ class Hops:
         *,
         summary: str | None = None,
         finish: Callable[[Out], None] | None = None,
+        asked: Any = None,
     ) -> Out:
         """One activity on the gateway's queue.
+
+        What is `asked` is part of its name in the history: a node that asks something else under replay is noticed by
+        Temporal, instead of being given the answer to another question, and having its own effect twice.
 
         Only a model is cut short. If this branch is cancelled meanwhile (another one failed, the run is stopped), the
         answer of all else is awaited and given to `finish` before the cancellation goes on.
@@ -210,6 +224,7 @@ class Hops:
                 heartbeat_timeout=HEARTBEAT,
                 retry_policy=RETRY,
                 summary=summary,
+                activity_id=self._name(asked) if self.bound and asked is not None else None,
             )
             try:
                 with self._working():

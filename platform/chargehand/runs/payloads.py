@@ -243,7 +243,8 @@ class Carried(_Payload):
 class RunInput(_Payload):
     """What a run's workflow is started with. Tenant and principal are not here: the gateway takes them from its row.
 
-    `history_events` is fixed when a run starts, because replay must come to the same end.
+    `history_events` and `bound` are fixed when a run starts, because replay must come to the same end. With `bound`,
+    calls have names in the history that say what was asked; runs that began before this existed have none.
     """
 
     run: str
@@ -251,4 +252,5 @@ class RunInput(_Payload):
     version: str
     input: dict[str, Any]
     history_events: int = 0
+    bound: bool = False
     carried: Carried | None = None

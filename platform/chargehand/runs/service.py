@@ -141,6 +141,7 @@ class RunService:
             version=row["agent_version"],
             input=orjson.loads(row["input"]),
             history_events=self.history_events,
+            bound=True,
             carried=await self.retries.carried(row) if row["retry_from"] else None,
         )
         try:
