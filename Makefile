@@ -76,7 +76,7 @@ postgres:
 	@test -x "$$(ls -d /usr/lib/postgresql/*/bin/initdb 2>/dev/null | tail -1)" || { echo "Installing PostgreSQL …"; \
 		apt-get update -qq && apt-get install -y -qq postgresql >/dev/null; }
 
-PARALLEL := -n auto --maxprocesses 4 --dist loadfile
+PARALLEL := -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 # In processes of their own: Playwright's synchronous interface keeps an event loop running, which asynchronous tests
 # in the same process would trip over.

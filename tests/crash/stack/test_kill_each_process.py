@@ -35,17 +35,6 @@ def test_the_story_survives_the_death_of_each_process(stack: Stack) -> None:
     assert len(stack.mails(order)) == 1
 
 
-def test_an_erp_that_stops_in_the_middle_is_waited_for(stack: Stack) -> None:
-    order = "SO-1051"
-    with stack.as_person("amy") as amy:
-        run = start(amy, order)
-        for _ in range(3):
-            stack.kill("tryton")
-    done = ended(stack, "amy", run, 300)
-    assert done["state"] == "succeeded", done
-    assert len(credit_notes(stack, order)) == 1
-
-
 def _answers(stack: Stack) -> bool:
     try:
         with stack.as_person("amy"):
