@@ -76,7 +76,7 @@ postgres:
 	@test -x "$$(ls -d /usr/lib/postgresql/*/bin/initdb 2>/dev/null | tail -1)" || { echo "Installing PostgreSQL …"; \
 		apt-get update -qq && apt-get install -y -qq postgresql >/dev/null; }
 
-PARALLEL := -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+PARALLEL := -n auto --maxprocesses 4 --dist loadfile
 
 # In processes of their own: Playwright's synchronous interface keeps an event loop running, which asynchronous tests
 # in the same process would trip over.
@@ -86,7 +86,7 @@ test-browser: $(VENV)/.test web/dist/index.html chromium ## The console in a rea
 
 .PHONY: test-python
 test-python: $(VENV)/.test web/dist/index.html postgres ## All other Python tests but the slow ones
-	$(BIN)/python -m pytest --ignore tests/browser -m "not slow" $(PARALLEL) $(ARGS)
+	$(BIN)/python -m pytest --ignore tests/browser -m "not slow" $(PARALLEL) --no-loadscope-reorder $(ARGS)
 
 .PHONY: chaos
 chaos: $(VENV)/.test postgres ## The slow crash suites
